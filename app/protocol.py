@@ -5,7 +5,7 @@ Three channels, all described here and nowhere else:
   web -> supervisor        unix stream socket, one connection per run (closing it cancels the run)
       web sends one `Request`; the supervisor answers with records, the last of which is `Refused` or `Ended`
   supervisor -> child      a pipe: one frame with a `Job`, then end of file (which the snippet reads as its stdin)
-  child -> supervisor      a pipe of frames: `Confined` first, then any number of `Progress`/`GraphCaptured`, then `Finished`;
+  child -> supervisor      a pipe of frames: `Confined` first, any number of `Progress` and `GraphCaptured`, `Finished`;
       a second pipe carries stdout and stderr as raw bytes
 
 The child is presumed hostile from the moment it has read its job. The supervisor never parses what it sends after
@@ -35,7 +35,7 @@ from app.run import (
 )
 
 
-class Limits(Value):
+class Limits(Value, frozen=True):
     """What one run may use. Seconds and bytes as the names say; the last five bound what capture keeps."""
 
     wall_seconds: float = 10.0
@@ -57,21 +57,21 @@ class Limits(Value):
 # --- server -> supervisor -----------------------------------------------------------------------------------------
 
 
-class Request(Value, tag="run"):
+class Request(Value, frozen=True, tag="run"):
     """Evaluate `code` (at most the supervisor's own limit of bytes) with every random generator seeded by `seed`."""
 
     code: str
     seed: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
 
 
-class StatusQuestion(Value, tag="status"):
+class StatusQuestion(Value, frozen=True, tag="status"):
     """Ask for `SandboxStatus`; answered at once, also when nothing can run."""
 
 
 ToSupervisor = Request | StatusQuestion
 
 
-class Layer(Value):
+class Layer(Value, frozen=True):
     """One layer of confinement. `stands` was seen to hold in a real child by the boot self-test, not assumed."""
 
     name: Name
@@ -80,7 +80,7 @@ class Layer(Value):
     detail: Name = ""
 
 
-class SandboxStatus(Value, tag="sandbox"):
+class SandboxStatus(Value, frozen=True, tag="sandbox"):
     """Whether runs are accepted, and what stands between a snippet and the machine."""
 
     ready: bool
@@ -94,7 +94,7 @@ class SandboxStatus(Value, tag="sandbox"):
     versions: Versions = Versions()
 
 
-class Refused(Value, tag="refused"):
+class Refused(Value, frozen=True, tag="refused"):
     """The run did not start. `busy` passes by itself; `unavailable` names the missing layer or the broken part."""
 
     why: Literal["busy", "unavailable", "too_long"]
@@ -102,7 +102,7 @@ class Refused(Value, tag="refused"):
     retry_after_seconds: float | None = None
 
 
-class Started(Value, tag="started"):
+class Started(Value, frozen=True, tag="started"):
     """A child took the job."""
 
     queued_ms: Milliseconds
@@ -113,7 +113,7 @@ class Started(Value, tag="started"):
 Outcome = Literal["finished", "wall", "cpu", "memory", "output", "result", "exited", "signal", "protocol", "cancelled"]
 
 
-class Ended(Value, tag="ended"):
+class Ended(Value, frozen=True, tag="ended"):
     """The supervisor's own verdict on the child; nothing in it was said by the child.
 
     outcome: "finished" a complete final frame came · "wall", "cpu", "memory", "output", "result" the limit of that name
@@ -142,7 +142,7 @@ FromSupervisor = SandboxStatus | Refused | Started | Ended
 # --- supervisor -> child ------------------------------------------------------------------------------------------
 
 
-class Job(Value, tag="job"):
+class Job(Value, frozen=True, tag="job"):
     code: str
     seed: int
     limits: Limits
@@ -151,26 +151,26 @@ class Job(Value, tag="job"):
 # --- child -> supervisor ------------------------------------------------------------------------------------------
 
 
-class Confined(Value, tag="confined"):
+class Confined(Value, frozen=True, tag="confined"):
     """Sent before the job is read, so while the child still runs only our code: these layers are in place."""
 
     layers: tuple[Name, ...]
 
 
-class Progress(Value, tag="progress"):
+class Progress(Value, frozen=True, tag="progress"):
     """The line that the snippet is on; sent seldom (at most every 100 ms)."""
 
     line: Line | None
     phase: Literal["running", "backward", "capturing"] = "running"
 
 
-class GraphCaptured(Value, tag="graph"):
+class GraphCaptured(Value, frozen=True, tag="graph"):
     """A graph, sent as soon as its call has ended, so that it survives whatever happens next."""
 
     graph: Graph
 
 
-class Finished(Value, tag="finished"):
+class Finished(Value, frozen=True, tag="finished"):
     """The last frame. `stopped` says that the child was asked to stop and tells what it had so far."""
 
     error: SnippetError | None = None
@@ -197,7 +197,7 @@ MAX_FRAMES: Final = 10_000
 FORK: Final = b"fork"  # supervisor -> zygote, with three descriptors: job (read), output (write), result (write)
 
 
-class ZygoteReady(Value, tag="ready"):
+class ZygoteReady(Value, frozen=True, tag="ready"):
     """Sent once, after warm-up. `namespaces` and `uid` say what the jail around it could give."""
 
     pid: int
@@ -208,13 +208,13 @@ class ZygoteReady(Value, tag="ready"):
     detail: Name = ""
 
 
-class ZygoteForked(Value, tag="forked"):
+class ZygoteForked(Value, frozen=True, tag="forked"):
     """Answer to FORK, with one descriptor: the pidfd of the child."""
 
     pid: int
 
 
-class ZygoteReaped(Value, tag="reaped"):
+class ZygoteReaped(Value, frozen=True, tag="reaped"):
     """A child is gone. `status` is the raw wait status; `peak_bytes` its largest resident size."""
 
     pid: int
@@ -222,7 +222,7 @@ class ZygoteReaped(Value, tag="reaped"):
     peak_bytes: int = 0
 
 
-class ZygoteFailed(Value, tag="failed"):
+class ZygoteFailed(Value, frozen=True, tag="failed"):
     """The zygote cannot serve (a fork failed, a required layer is missing); `detail` names it."""
 
     detail: Name
@@ -233,11 +233,11 @@ FromZygote = ZygoteReady | ZygoteForked | ZygoteReaped | ZygoteFailed
 T = TypeVar("T")
 
 _encoder = msgspec.json.Encoder()
-_decode_supervisor_input = msgspec.json.Decoder(ToSupervisor)
-_decode_supervisor_output = msgspec.json.Decoder(FromSupervisor)
+_decode_supervisor_input: msgspec.json.Decoder[ToSupervisor] = msgspec.json.Decoder(ToSupervisor)
+_decode_supervisor_output: msgspec.json.Decoder[FromSupervisor] = msgspec.json.Decoder(FromSupervisor)
 _decode_job = msgspec.json.Decoder(Job)
-_decode_child = msgspec.json.Decoder(FromChild)
-_decode_zygote = msgspec.json.Decoder(FromZygote)
+_decode_child: msgspec.json.Decoder[FromChild] = msgspec.json.Decoder(FromChild)
+_decode_zygote: msgspec.json.Decoder[FromZygote] = msgspec.json.Decoder(FromZygote)
 
 
 def encode(message: Value) -> bytes:

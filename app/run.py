@@ -31,14 +31,14 @@ class Value(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=False
     """Base of all values here: immutable, compared by content, unknown fields refused when decoded."""
 
 
-class Histogram(Value):
+class Histogram(Value, frozen=True):
     """Counts of the finite elements in equal-width bins; `edges` is one longer than `counts`."""
 
     edges: Annotated[tuple[float, ...], Meta(max_length=65)]
     counts: Annotated[tuple[Count, ...], Meta(max_length=64)]
 
 
-class TensorSummary(Value):
+class TensorSummary(Value, frozen=True):
     """The numbers of one tensor (its values, or a gradient) that are worth showing.
 
     `norm` is the 2-norm over all elements, `std` the population standard deviation; `norm`, `min`, `max`, `mean` and
@@ -65,25 +65,25 @@ class TensorSummary(Value):
     sampled: bool = False
 
 
-class NodeRef(Value):
+class NodeRef(Value, frozen=True):
     """A node of one graph."""
 
     graph: Id
     node: Id
 
 
-class TensorMeta(Value):
+class TensorMeta(Value, frozen=True):
     """Shape and dtype of one output of a node."""
 
     shape: Shape
     dtype: Name
 
 
-class SavedTensor(Value):
+class SavedTensor(Value, frozen=True):
     """What a node keeps for its backward formula, under PyTorch's own attribute name (`self`, `result`, `weight`).
 
     `bytes` is the size of its elements; `tensor` names it when the snippet's variables or the run's tensors do.
-    `state` is "freed" once backward released it and "hooked" when saved-tensor hooks hold it packed (never unpacked by us).
+    `state` is "freed" once backward released it and "hooked" when saved-tensor hooks hold it packed.
     """
 
     name: Name
@@ -98,11 +98,11 @@ NodeKind = Literal["op", "accumulate_grad", "custom", "unrecorded", "leaf"]
 Attribute = bool | int | float | Name | None
 
 
-class Node(Value):
+class Node(Value, frozen=True):
     """One node of an autograd graph, or an operation that autograd did not record.
 
     kind: "op" a C++ node · "accumulate_grad" where a leaf's gradient is written · "custom" the node of a user's
-    `autograd.Function` · "unrecorded" an operation that ran without being recorded (its `name` is the called function's:
+    `autograd.Function` · "unrecorded" an operation that ran without being recorded (named after the called function:
     `mul`, `detach`) · "leaf" a tensor that only unrecorded operations use, so that there is no AccumulateGrad for it.
     Ids are unique within the run: a node that two calls walked has one id in both graphs. `call` is the function as the
     snippet called it (`torch.nn.functional.relu`), `line`/`column`/`end_column` where it stands. `saved_bytes` counts
@@ -142,7 +142,7 @@ CutReason = Literal[
 ]
 
 
-class Edge(Value):
+class Edge(Value, frozen=True):
     """From the node nearer the loss to the node nearer the leaves: `source.next_functions[source_position]` is
     `(target, target_position)`. A multigraph: `dot(x, x)` has two.
 
@@ -161,7 +161,7 @@ class Edge(Value):
     gradient: TensorSummary | None = None
 
 
-class Graph(Value):
+class Graph(Value, frozen=True):
     """One call of `backward()` or `autograd.grad()`, or ("live") what hangs on live tensors that no call reached.
 
     `order` is the order in which the engine ran the nodes; `accumulates` the tensors whose `.grad` this call wrote.
@@ -184,7 +184,7 @@ class Graph(Value):
     total_edges: Count | None = None
 
 
-class GraphAddition(Value):
+class GraphAddition(Value, frozen=True):
     """Unrecorded operations found after the call that belong to a graph already sent."""
 
     graph: Id
@@ -203,7 +203,7 @@ HistoryKind = Literal[
 ]
 
 
-class HistoryEntry(Value):
+class HistoryEntry(Value, frozen=True):
     """Something that happened to a tensor at a line of the snippet."""
 
     what: HistoryKind
@@ -213,14 +213,14 @@ class HistoryEntry(Value):
 Param = bool | int | float | Text | None | Annotated[tuple[int | Name, ...], Meta(max_length=64)]
 
 
-class Reason(Value):
+class Reason(Value, frozen=True):
     """Why something is missing: a code of `docs/findings.md` and the parameters of its sentence."""
 
     code: Name
     params: dict[Name, Param] = {}
 
 
-class Tensor(Value):
+class Tensor(Value, frozen=True):
     """A tensor that a name of the snippet is bound to (parameters by dotted names), or that a graph mentions.
 
     State is as at the end of the run. `line` is where it was made. `grad_fn_name` is None for a leaf. `alive` is False
@@ -249,7 +249,7 @@ class Tensor(Value):
     history: Annotated[tuple[HistoryEntry, ...], Meta(max_length=64)] = ()
 
 
-class TraceLine(Value):
+class TraceLine(Value, frozen=True):
     """One frame of the snippet's own traceback."""
 
     line: Line
@@ -257,7 +257,7 @@ class TraceLine(Value):
     text: Text
 
 
-class SnippetError(Value):
+class SnippetError(Value, frozen=True):
     """The exception that ended the snippet. `message` is cut at its bound; lines are the snippet's only."""
 
     type: Name
@@ -268,21 +268,21 @@ class SnippetError(Value):
     traceback: Annotated[tuple[TraceLine, ...], Meta(max_length=64)] = ()
 
 
-class LimitReached(Value):
+class LimitReached(Value, frozen=True):
     """The limit that cut the run short, in the unit its name ends with."""
 
     name: Name
     value: float
 
 
-class Output(Value):
+class Output(Value, frozen=True):
     """stdout and stderr as written, in one text."""
 
     text: str = ""
     truncated: bool = False
 
 
-class Truncated(Value):
+class Truncated(Value, frozen=True):
     """What the run has more of than is told here."""
 
     nodes: bool = False
@@ -292,12 +292,12 @@ class Truncated(Value):
     graphs: bool = False
 
 
-class Versions(Value):
+class Versions(Value, frozen=True):
     torch: Name = ""
     python: Name = ""
 
 
-class Timings(Value):
+class Timings(Value, frozen=True):
     """Milliseconds: waiting for a place · the snippet · what capture did after it · findings · picture."""
 
     queued_ms: Milliseconds = 0.0
@@ -307,7 +307,7 @@ class Timings(Value):
     picture_ms: Milliseconds = 0.0
 
 
-class Fix(Value):
+class Fix(Value, frozen=True):
     """A change of one line of the snippet: insert `text` before `line`, or put it in place of `line`."""
 
     line: Line
@@ -315,7 +315,7 @@ class Fix(Value):
     text: Text
 
 
-class Finding(Value):
+class Finding(Value, frozen=True):
     """One diagnosis: a code with parameters; sentences live in the catalogues. `line` is where to look first, `lines`
     names the role of each line. `params["certainty"]` is "certain" or "likely"."""
 
@@ -329,7 +329,7 @@ class Finding(Value):
     fix: Fix | None = None
 
 
-class Picture(Value):
+class Picture(Value, frozen=True):
     """A graph as SVG. `drawn` of `total` nodes stand in it; `simplified` says that a plainer drawing had to do, and
     `note` is the code of the sentence that explains it."""
 
@@ -341,7 +341,7 @@ class Picture(Value):
     note: Name | None = None
 
 
-class Run(Value):
+class Run(Value, frozen=True):
     """One evaluation of a snippet and all that it showed. See `docs/api.md`."""
 
     id: str

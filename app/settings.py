@@ -1,4 +1,4 @@
-"""Settings: frozen, read once from the environment (`AUTOGRAD_EXPLORER_…`). Every field is a row of docs/configuration.md."""
+"""Settings: frozen, read once from the environment. Every field is a row of docs/configuration.md."""
 
 from __future__ import annotations
 
