@@ -1,17 +1,16 @@
-# detach() gives the same numbers without their history. Here the goal is computed from w too,
-# but it is meant to stand still while the guess moves: the gradient flows through the guess only.
+# detach() gives the same numbers without their history. The decoder below learns from `fixed`,
+# but no gradient can get past it: encoder.grad stays None.
 import torch
 
-w = torch.tensor([0.6, -0.2], requires_grad=True)
-state = torch.tensor([1.0, 3.0])
+encoder = torch.tensor([0.6, -0.2], requires_grad=True)
+decoder = torch.tensor([1.5, 0.5], requires_grad=True)
 
-guess = (w * state).sum()
-future = (w * (state + 1)).sum()
-goal = 0.9 * future.detach()
-
-loss = (guess - goal) ** 2
+features = torch.tanh(encoder * 2)
+fixed = features.detach()
+loss = ((fixed * decoder).sum() - 1) ** 2
 loss.backward()
 
-print("future.requires_grad", future.requires_grad)
-print("goal.requires_grad  ", goal.requires_grad)
-print("w.grad", w.grad)
+print("features.requires_grad", features.requires_grad)
+print("fixed.requires_grad   ", fixed.requires_grad)
+print("decoder.grad", decoder.grad)
+print("encoder.grad", encoder.grad)
