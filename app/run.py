@@ -204,10 +204,14 @@ HistoryKind = Literal[
 
 
 class HistoryEntry(Value, frozen=True):
-    """Something that happened to a tensor at a line of the snippet."""
+    """Something that happened to a tensor at a line of the snippet, when `calls` calls had begun.
+
+    So two calls wrote a gradient without clearing it between when no "grad_cleared" entry lies between their counts.
+    """
 
     what: HistoryKind
     line: Line
+    calls: Count = 0
 
 
 Param = bool | int | float | Text | None | Annotated[tuple[int | Name, ...], Meta(max_length=64)]
