@@ -192,13 +192,45 @@ FRAME: Final = struct.Struct("<4sI")
 FRAME_MAGIC: Final = b"AGX1"
 MAX_FRAMES: Final = 10_000
 
+# --- the layers of confinement, by name ------------------------------------------------------------------------------
+
+REQUIRED_LAYERS: Final = ("environment", "descriptors", "rlimits", "uid", "capabilities", "no_new_privs", "seccomp")
+FILE_LAYERS: Final = ("landlock", "no_paths")  # exactly one of them is required: paths are ruled, or there are none
+OPTIONAL_LAYERS: Final = (
+    "parent_death_signal",
+    "not_dumpable",
+    "oom_first",
+    "namespaces:user",
+    "namespaces:mount",
+    "namespaces:net",
+    "namespaces:ipc",
+    "namespaces:uts",
+    "namespaces:pid",
+    "scratch",
+    "huge_pages",
+)
+
+# --- supervisor -> jail (`python -m app.worker.jail JSON`, control socket as descriptor 3) ----------------------------
+
+
+class JailOptions(Value, frozen=True, tag="jail"):
+    """The one argument of the jail. The limits stand here as well as in each `Job`, because a child confines itself
+    before it reads one. `without` leaves out optional layers, for tests and measurements."""
+
+    limits: Limits = Limits()
+    namespaces: bool = True
+    without: tuple[Literal["landlock", "scratch", "huge_pages"], ...] = ()
+
+
 # --- the control socket of the zygote (SOCK_SEQPACKET; the zygote never sees a job) ---------------------------------
 
 FORK: Final = b"fork"  # supervisor -> zygote, with three descriptors: job (read), output (write), result (write)
 
 
 class ZygoteReady(Value, frozen=True, tag="ready"):
-    """Sent once, after warm-up. `namespaces` and `uid` say what the jail around it could give."""
+    """Sent once, after warm-up. `pid` is the zygote as the supervisor's own process table shows it, unlike those of the
+    children below, which are names within the zygote's namespace. `namespaces` says what the jail around it could
+    give, `uid` is the first user that children run as, `detail` names optional layers that could not be had."""
 
     pid: int
     boot_ms: Milliseconds
