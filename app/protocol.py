@@ -119,6 +119,7 @@ class Ended(Value, frozen=True, tag="ended"):
     outcome: "finished" a complete final frame came · "wall", "cpu", "memory", "output", "result" the limit of that name
     was reached · "exited" it ended without a final frame, `exit_code` says how · "signal" it died of `signal` ·
     "protocol" its frames were malformed · "cancelled" the asker went away. `limit_value` is in the limit's unit.
+    `output_truncated` says that more was written than `Limits.output_bytes`, and the rest dropped.
     """
 
     outcome: Outcome
@@ -128,6 +129,7 @@ class Ended(Value, frozen=True, tag="ended"):
     limit_name: Name | None = None
     limit_value: float | None = None
     detail: Name = ""
+    output_truncated: bool = False
 
 
 # Records on the web <-> supervisor socket: kind byte, little-endian length, payload.
@@ -252,6 +254,7 @@ class ZygoteReaped(Value, frozen=True, tag="reaped"):
     pid: int
     status: int
     peak_bytes: int = 0
+    cpu_seconds: float = 0.0
 
 
 class ZygoteFailed(Value, frozen=True, tag="failed"):
