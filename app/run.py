@@ -346,7 +346,10 @@ class Picture(Value, frozen=True):
 
 
 class Run(Value, frozen=True):
-    """One evaluation of a snippet and all that it showed. See `docs/api.md`."""
+    """One evaluation of a snippet and all that it showed. See `docs/api.md`.
+
+    `picture_problem` is the code of the problem that kept an asked-for picture from being made.
+    """
 
     id: str
     status: Literal["ok", "error", "killed"]
@@ -365,3 +368,4 @@ class Run(Value, frozen=True):
     truncated: Truncated = Truncated()
     sandbox: tuple[str, ...] = ()
     picture: Picture | None = None
+    picture_problem: Name | None = None
