@@ -33,6 +33,7 @@ check: $(DEV) $(NODE)  ## Style, types, layers, docs and the fast tests: under t
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 	npm run --silent check
+	npm run --silent build:check
 	$(PY) -m pytest -m "not slow and not browser and not sandbox"
 
 fix: $(DEV)  ## Format the code and mend what can be mended by machine
@@ -46,7 +47,7 @@ screenshot: $(DEV) $(BROWSER)  ## Make the README's screenshots from the running
 	$(PY) scripts/screenshot.py
 
 container-check: $(DEV)  ## Build both images, run compose.yaml's services with podman and put them to the test (root)
-	$(PY) -m tests.container.check_container
+	$(PY) -m pytest -v -s tests/container/check_container.py
 
 clean:  ## Forget everything that was installed or built here
 	rm -rf $(VENV) node_modules .make .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,4 +1,8 @@
-"""Installs what pyproject.toml lists into the running environment. Usage: python scripts/install.py serve|dev
+"""Installs what pyproject.toml lists into the running environment.
+
+Usage: python scripts/install.py serve|dev|web|torch|sandbox
+serve: all that one machine needs · dev: with the tools · web: the server without torch · torch: only that ·
+sandbox: what the supervisor and the worker need besides torch
 
 torch is the delicate one (docs/adr/0005): plain `pip install torch` brings gigabytes of CUDA on Linux, and no run ever
 sees a GPU. So a CPU build is looked for, and a CUDA build is only taken where there is a GPU or TORCH=any asks for it.
@@ -18,6 +22,7 @@ from pathlib import Path
 PYPROJECT = Path(__file__).parent.parent / "pyproject.toml"
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 CPU_INDEX_ARGS = ["--extra-index-url", CPU_INDEX]
+SANDBOX_NEEDS = ("msgspec", "pydantic", "pydantic-settings")
 NO_CPU_BUILD = """\
 No CPU build of torch {version} was found: your pip knows none, and {index} cannot be reached or has none for
 Python {python}. What your pip would install brings CUDA, several gigabytes; to have it all the same:
@@ -82,18 +87,31 @@ def install_torch(version: str) -> None:
     install([f"torch=={version}"])
 
 
-def main(what: str) -> None:
-    project = tomllib.loads(PYPROJECT.read_text())["project"]
-    extras = project["optional-dependencies"]
-    torch_pin = next(line for line in extras["worker"] if line.startswith("torch=="))
-    install_torch(torch_pin.removeprefix("torch=="))
-    install(project["dependencies"] + extras["worker"] + (extras["dev"] if what == "dev" else []))
-    # Wheels only: its source would need Graphviz's own headers. Without it, a `dot` on PATH draws.
-    if not pip("install", "-qq", "--only-binary", ":all:", *extras["drawing"], quiet=True):
+def install_drawing(requirements: list[str]) -> None:
+    """Wheels only: the source would need Graphviz's own headers. Without it, a `dot` on PATH draws."""
+    if not pip("install", "-qq", "--only-binary", ":all:", *requirements, quiet=True):
         print("No pygraphviz wheel for this machine: pictures need Graphviz itself (apt-get install graphviz)")
 
 
+def main(what: str) -> None:
+    project = tomllib.loads(PYPROJECT.read_text())["project"]
+    server, extras = project["dependencies"], project["optional-dependencies"]
+    torch, *worker = extras["worker"]
+    if what in ("serve", "dev", "torch"):
+        install_torch(torch.removeprefix("torch=="))
+    requirements = {
+        "serve": [torch, *worker, *server],
+        "dev": [torch, *worker, *server, *extras["dev"]],
+        "web": server,
+        "sandbox": [*worker, *(line for line in server if line.split(">")[0] in SANDBOX_NEEDS)],
+    }
+    if what in requirements:
+        install(requirements[what])
+    if what in ("serve", "dev", "web"):
+        install_drawing(extras["drawing"])
+
+
 if __name__ == "__main__":
-    if sys.argv[1:] not in (["serve"], ["dev"]):
+    if len(sys.argv) != 2 or sys.argv[1] not in ("serve", "dev", "web", "torch", "sandbox"):
         sys.exit(__doc__)
     main(sys.argv[1])
