@@ -217,11 +217,13 @@ OPTIONAL_LAYERS: Final = (
 
 class JailOptions(Value, frozen=True, tag="jail"):
     """The one argument of the jail. The limits stand here as well as in each `Job`, because a child confines itself
-    before it reads one. `without` leaves out optional layers, for tests and measurements."""
+    before it reads one. `without` leaves out optional layers, for tests and measurements. `trusted_local` lets a child
+    go on where a required layer cannot be had; its `Confined` then names only those that stand."""
 
     limits: Limits = Limits()
     namespaces: bool = True
     without: tuple[Literal["landlock", "scratch", "huge_pages"], ...] = ()
+    trusted_local: bool = False
 
 
 # --- the control socket of the zygote (SOCK_SEQPACKET; the zygote never sees a job) ---------------------------------
