@@ -53,7 +53,6 @@ REASONS: Final[dict[str, tuple[str, ...]]] = {
     "inputs_never_required": ("line", "inputs"),
     "integer_dtype": ("dtype",),
     "gone": (),
-    "not_known": (),
 }
 
 FINDINGS: Final[dict[str, tuple[str, ...]]] = {
@@ -141,7 +140,7 @@ FINDINGS: Final[dict[str, tuple[str, ...]]] = {
 
 FIXES: Final[dict[str, tuple[str, ...]]] = {
     "root_has_no_graph": ("leaves",),
-    "non_scalar_root": ("shape",),
+    "non_scalar_root": (),
     "inplace_modified": ("name",),
     "inplace_on_leaf": ("name",),
     "unused_input": ("name",),

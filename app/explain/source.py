@@ -48,18 +48,6 @@ class Source:
         text = self.lines[line - 1]
         return text[: len(text) - len(text.lstrip())]
 
-    def blocks(self, line: int) -> tuple[LogicalLine, ...]:
-        """The headers of the blocks around `line`, innermost first."""
-        around: list[LogicalLine] = []
-        indent: int | None = None
-        for item in reversed(self.logical):
-            if item.first <= line <= item.last:
-                indent = item.indent
-            elif indent is not None and item.indent < indent:
-                around.append(item)
-                indent = item.indent
-        return tuple(around)
-
 
 def source(code: str) -> Source:
     """Never raises; the logical lines end where the code can no longer be read."""

@@ -12,15 +12,16 @@ from app.explain import fixes
 from app.explain.finding import find
 from app.explain.index import Index, label, listed
 from app.explain.source import Source
-from app.run import Finding, Fix, Graph, Line, Param, Tensor
+from app.run import Finding, Fix, Line, Param, Tensor
 
+MOST_HISTORY = 64
 CLEARS = re.compile(r"zero_grad|\.grad\s*=[^=]|\.grad\.zero_|grad\.(fill_|copy_|mul_)|del\s+\S+\.grad|clear_grad")
 
 
 def explain_training(index: Index, source: Source) -> Iterator[Finding]:
     yield from _no_backward(index, source)
     yield from _non_leaf_read(index, source)
-    yield from _accumulated(index, source)
+    yield from _accumulated(index)
     yield from _retained_twice(index)
     yield from _created_graph_kept(index)
     yield from _unused_parameters(index)
@@ -56,38 +57,46 @@ def _non_leaf_read(index: Index, source: Source) -> Iterator[Finding]:
             yield find("non_leaf", "warning", line=tensor.line, tensors=(tensor.id,), params=params, fix=fix)
 
 
-def _accumulated(index: Index, source: Source) -> Iterator[Finding]:
-    """Gradients that several calls added up, never cleared; a warning when each turn of a loop also updates."""
+def _accumulated(index: Index) -> Iterator[Finding]:
+    """Gradients that several calls added up since they were last cleared; a warning where a step used them before.
+
+    A step between two calls that nothing ever clears is the forgotten `zero_grad()`. With clearing anywhere in sight it
+    may be meant (two losses, two optimizers, gradients gathered over batches), so that is only told.
+    """
+    if index.run.truncated.graphs:
+        return
+    clears = CLEARS.search(index.run.code) is not None
     groups: dict[tuple[int, Line | None], list[Tensor]] = {}
     for tensor in index.run.tensors:
-        wrote = [g for g in index.calls if g.kind == "backward" and g.error is None and tensor.id in g.accumulates]
-        cleared = any(entry.what == "grad_cleared" for entry in tensor.history)
-        if len(wrote) > 1 and not cleared and tensor.grad is not None:
-            groups.setdefault((len(wrote), _step_in_loop(source, tensor, wrote)), []).append(tensor)
-    clears = CLEARS.search(index.run.code) is not None
+        wrote = _writes(index, tensor)
+        if len(wrote) > 1 and tensor.grad is not None and len(tensor.history) < MOST_HISTORY:
+            step = None if clears or _cleared(tensor) else _step_between(tensor, wrote)
+            groups.setdefault((len(wrote), step), []).append(tensor)
     for (count, step), tensors in groups.items():
         ids, names = tuple(t.id for t in tensors[:64]), listed(label(t) for t in tensors)
-        if step is not None and not clears:
+        if step is not None:
             params: dict[str, Param] = {"name": names, "count": count, "step": step}
             yield find("never_cleared", "warning", line=step, tensors=ids, params=params)
         else:
             yield find("accumulated", "info", tensors=ids, params={"name": names, "count": count})
 
 
-def _step_in_loop(source: Source, tensor: Tensor, wrote: list[Graph]) -> Line | None:
-    """The line that changes the tensor in every turn of the loop that also calls backward, if there is one."""
-    calls = {graph.line for graph in wrote}
-    changes = [entry.line for entry in tensor.history if entry.what == "modified_in_place"]
-    call = next(iter(calls))
-    if len(calls) != 1 or call is None:
-        return None
-    around = source.blocks(call)
-    loop = around[0] if around and around[0].word in ("for", "while") else None
-    for line in dict.fromkeys(changes):
-        blocks = [block for block in source.blocks(line) if block.word != "with"]
-        if loop is not None and blocks and blocks[0] == loop:
-            return line
-    return None
+def _writes(index: Index, tensor: Tensor) -> list[int]:
+    """The calls, counted from 1, that added to `.grad` since it was last cleared."""
+    since = max(_cleared(tensor), default=0)
+    numbered = enumerate(index.calls, start=1)
+    return [number for number, graph in numbered if number > since and tensor.id in graph.accumulates]
+
+
+def _cleared(tensor: Tensor) -> list[int]:
+    return [entry.calls for entry in tensor.history if entry.what == "grad_cleared"]
+
+
+def _step_between(tensor: Tensor, wrote: list[int]) -> Line | None:
+    """The line that changed the tensor after one of these calls and before another, at least twice in the run."""
+    steps = [e for e in tensor.history if e.what == "modified_in_place" and e.calls >= wrote[0]]
+    between = [entry for entry in steps if entry.calls < wrote[-1]]
+    return between[0].line if between and len({entry.calls for entry in steps}) > 1 else None
 
 
 def _retained_twice(index: Index) -> Iterator[Finding]:
