@@ -12,8 +12,7 @@ from importlib import metadata
 from pathlib import Path
 
 from benchmarks import service
-from benchmarks.capture import DOT_SECONDS, ROUNDS
-from benchmarks.figures import median, milliseconds, percentile, table, verdict
+from benchmarks.figures import DOT_SECONDS, ROUNDS, median, milliseconds, percentile, table, verdict
 
 HERE = Path(__file__).parent
 REPORT = HERE.parent / "docs" / "benchmarks.md"
@@ -86,11 +85,9 @@ def _cell(times: list[float] | str, plain: float) -> str:
 def measure_capture() -> str:
     command = [sys.executable, "-m", "benchmarks.capture"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    printed = subprocess.run(
-        command, capture_output=True, text=True, check=True, env=environment, cwd=HERE.parent
-    ).stdout
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment, cwd=HERE.parent)
     rows = []
-    for name, times in json.loads(printed.splitlines()[-1]).items():
+    for name, times in json.loads(done.stdout.splitlines()[-1]).items():
         plain = median(times["plain"])
         others = [_cell(times[way], plain) for way in ("captured", "make_dot", "dot")]
         rows.append([PEERS[name], milliseconds(plain), *others])
@@ -109,8 +106,8 @@ Written by `make bench` on {date}, as measured; a missed goal stays in the table
 ## The service, warm
 
 The snippet is PyTorch's own first autograd example: one linear layer and binary cross entropy
-([benchmarks/snippets/bce.py](../benchmarks/snippets/bce.py)). {warm} runs one after the other, a fresh `python` that runs
-the same code and draws it with torchviz between every {every} of them, {cold} in all.
+([benchmarks/snippets/bce.py](../benchmarks/snippets/bce.py)). {warm} runs one after the other; a fresh `python` that
+runs the same code and draws it with torchviz between every {every} of them, {cold} in all.
 
 {speed}
 

@@ -10,6 +10,7 @@ import contextlib
 import gc
 import io
 import json
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -20,10 +21,9 @@ import torchviz
 
 from app.protocol import Job, Limits
 from app.worker import evaluate
+from benchmarks.figures import DOT_SECONDS, ROUNDS
 
 SNIPPETS = ("bce", "mlp", "cnn", "rnn200", "chain1000")
-ROUNDS = 15
-DOT_SECONDS = 60
 
 
 def read(name: str) -> str:
@@ -63,8 +63,6 @@ def seconds(work, *args) -> float:
 
 def rendered(code: str) -> float | str:
     """make_dot and then `dot -Tsvg`, which shared weights can keep busy for minutes: so with a limit, and only once."""
-    import subprocess
-
     start = time.perf_counter()
     try:
         source = make_dot(code).source

@@ -1,9 +1,12 @@
-"""Numbers to lines: percentiles and Markdown tables. Pure."""
+"""What is measured how often, and numbers to lines: percentiles and Markdown tables. Pure."""
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
+
+ROUNDS = 15
+DOT_SECONDS = 60
 
 
 def percentile(values: Sequence[float], percent: float) -> float:

@@ -94,8 +94,7 @@ def cold(snippet: Path) -> float:
 
 
 def memory(service: Service) -> dict[str, int]:
-    """Bytes: `web` and `zygote` resident, `child` private, the last while a snippet runs. -1 where /proc says nothing."""
-    service.client.timeout = httpx.Timeout(60)
+    """Bytes: `web` and `zygote` resident, `child` private while a snippet runs. -1 where /proc says nothing."""
     code = "import torch\nx = torch.ones(5, requires_grad=True)\n(x * x).sum().backward()\nimport time\ntime.sleep(2)\n"
     web = memory_bytes(service.pid).get("rss", -1)
     with subprocess.Popen(
