@@ -55,6 +55,11 @@ class Seen:
             self.dtype = None
             self.shape = ()
 
+    def requires_grad_now(self) -> bool:
+        """Its flag, or what the flag was when the tensor was last seen."""
+        tensor = self.tensor()
+        return self.requires_grad if tensor is None else bool(tensor.requires_grad)
+
     def tensor(self) -> Any | None:
         """The tensor itself while it lives."""
         return None if self.ref is None else self.ref()

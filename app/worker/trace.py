@@ -1,0 +1,288 @@
+"""Forward operations as they are called, each with its line. Inside the sandbox.
+
+One function mode sees every call of PyTorch's public functions. The nodes a call made are those whose sequence number
+lies in the range that the counter went through meanwhile, so no node is touched while the snippet runs forward.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable
+from types import CodeType, FrameType
+from typing import Any
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+from app.worker.apis import Api, Kind, api_of
+from app.worker.program import FILENAME
+from app.worker.tensors import Seen, Tensors, tensors_in
+
+sequence_nr: Callable[[], int] = torch._C._autograd._get_sequence_nr
+_is_compiling: Callable[[], bool] = torch.compiler.is_compiling
+_monotonic = time.monotonic
+_getframe = sys._getframe
+_Tensor: Any = torch.Tensor
+_SEQUENCES = (list, tuple, dict)
+_PROGRESS_SECONDS = 0.1
+_MOST_RANGE = 1_000_000
+_MOST_KEPT = 2_000_000
+
+
+class Event:
+    """One call of a PyTorch function. `wanted[i]` says whether `ins[i]` required grad; `recorded` that nodes came of it.
+
+    `code` and `instruction` tell where the snippet was; they are turned into columns only when somebody asks.
+    `switch_line` is where grad or inference mode was switched, when that kept the call from being recorded.
+    """
+
+    __slots__ = (
+        "api", "code", "inference", "ins", "instruction", "last", "left", "line", "module", "number", "off", "outs",
+        "recorded", "switch_line", "wanted",
+    )  # fmt: skip
+
+    def __init__(self, number: int, api: Api, frame: FrameType | None, module: str | None) -> None:
+        self.number = number
+        self.api = api
+        self.module = module
+        self.code: CodeType | None = None
+        self.instruction = 0
+        self.line: int | None = None
+        if frame is not None:
+            self.code = frame.f_code
+            self.instruction = frame.f_lasti
+            self.line = frame.f_lineno
+        self.ins: tuple[Seen, ...] = ()
+        self.outs: tuple[Seen, ...] = ()
+        self.wanted: tuple[bool, ...] = ()
+        self.left: tuple[Event, ...] = ()
+        self.recorded = False
+        self.last = -1
+        self.off = False
+        self.inference = False
+        self.switch_line: int | None = None
+
+
+class ThreadState(threading.local):
+    """What belongs to one thread: sequence numbers are counted per thread, and so is everything kept by them."""
+
+    def __init__(self, register: Callable[[dict[int, Event]], None]) -> None:
+        self.by_sequence: dict[int, Event] = {}
+        self.modules: list[tuple[Any, str]] = []
+        self.calls: list[Any] = []
+        self.in_function = 0
+        self.off_line: int | None = None
+        self.inference_line: int | None = None
+        register(self.by_sequence)
+
+
+class Trace:
+    """All events of a run, at most `limit` with their tensors; later ones only tell the line of their nodes."""
+
+    def __init__(self, tensors: Tensors, limit: int, on_progress: Callable[[int | None, str], None]) -> None:
+        self.tensors = tensors
+        self.threads: list[dict[int, Event]] = []
+        self.local = ThreadState(self.threads.append)
+        self.count = 0
+        self.truncated = False
+        self.muted = False
+        self.calls = 0
+        self.last_line: int | None = None
+        self.operands: tuple[Seen, ...] = ()
+        self.left_values: dict[Any, Event] = {}
+        self._limit = limit
+        self._on_progress = on_progress
+        self._next_progress = _monotonic() + _PROGRESS_SECONDS
+
+    # --- called by the seams ---
+
+    def operation(self, api: Api, first: int, args: Any, kwargs: Any, result: Any, frame: FrameType | None) -> Event | None:
+        """Keep that `api` was called: which tensors went in and came out, and which nodes it made."""
+        state = self.local
+        end = sequence_nr()
+        while frame is not None and frame.f_code.co_filename != FILENAME:
+            frame = frame.f_back
+        if frame is not None:
+            self.last_line = frame.f_lineno
+        light = self.muted or state.in_function or state.calls
+        if (light and end == first) or frame is None:
+            self.tick()
+            if frame is None and end > first:
+                self._claim(state, first, end, Event(self.count, api, None, None))
+            return None
+        modules = state.modules
+        event = Event(self.count, api, frame, modules[-1][1] if modules else None)
+        if end > first:
+            event.recorded = True
+            event.last = end - 1
+            self._claim(state, first, end, event)
+        if not light:
+            self._link(state, event, args, kwargs, result)
+            self.count += 1
+            if self.count >= self._limit:
+                self.muted = self.truncated = True
+        self.tick()
+        return event
+
+    def failed(self, args: Any) -> None:
+        """An operation raised: keep what it was given, for the explanation."""
+        try:
+            self.operands = tuple(self.tensors.of(tensor) for tensor in list(tensors_in(args))[:8])
+        except Exception:
+            self.operands = ()
+
+    def tick(self) -> None:
+        """Tell where the snippet is, seldom."""
+        now = _monotonic()
+        if now > self._next_progress:
+            self._next_progress = now + _PROGRESS_SECONDS
+            self._on_progress(self.last_line, "backward" if self.local.calls else "running")
+
+    def _claim(self, state: ThreadState, first: int, end: int, event: Event) -> None:
+        """Nodes numbered from `first` to before `end` are the event's, but for those that a call inside it made."""
+        by_sequence = state.by_sequence
+        if len(by_sequence) > _MOST_KEPT:
+            by_sequence.clear()
+        if end - first == 1:
+            by_sequence[first] = event
+            return
+        for number in range(first, min(end, first + _MOST_RANGE)):
+            by_sequence.setdefault(number, event)
+
+    def claim(self, first: int, end: int, event: Event) -> None:
+        self._claim(self.local, first, end, event)
+
+    def _link(self, state: ThreadState, event: Event, args: Any, kwargs: Any, result: Any) -> None:
+        of = self.tensors.of
+        ins: list[Seen] = []
+        wanted: list[bool] = []
+        if kwargs:
+            args = (*args, *kwargs.values())
+        for arg in args:
+            if isinstance(arg, _Tensor):
+                ins.append(of(arg))
+                wanted.append(arg.requires_grad)
+            elif isinstance(arg, _SEQUENCES):
+                for inner in tensors_in((arg,)):
+                    ins.append(of(inner))
+                    wanted.append(inner.requires_grad)
+        if isinstance(result, _Tensor):
+            made = of(result)
+            event.outs = (made,)
+            if made not in ins:
+                if made.event is None or event.recorded or not made.event.recorded:
+                    made.event = event
+                made.requires_grad = result.requires_grad
+            elif event.recorded:
+                made.event = event
+                made.requires_grad = result.requires_grad
+        elif isinstance(result, _SEQUENCES):
+            event.outs = tuple([of(inner) for inner in tensors_in((result,))])
+            for made in event.outs:
+                if made not in ins or event.recorded:
+                    made.event = event
+        event.ins = tuple(ins)
+        event.wanted = tuple(wanted)
+        line = event.line
+        for seen in ins:
+            if seen.first_line is None:
+                seen.first_line = line
+        for seen in event.outs:
+            if seen.first_line is None:
+                seen.first_line = line
+        if event.api.mutates and ins:
+            self._mutated(event, args)
+        if not event.recorded:
+            self._off(state, event)
+            if not ins:
+                self._rewrapped(event, args)
+
+    def _mutated(self, event: Event, args: Any) -> None:
+        first = args[0] if args else None
+        changed = [first] if isinstance(first, _Tensor) else list(tensors_in((first,)))
+        cleared = event.api.name in ("zero_", "_foreach_zero_")
+        for tensor in changed[:1000]:
+            seen = self.tensors.of(tensor)
+            if cleared and seen.gradient_of is not None:
+                seen.gradient_of.happened("grad_cleared", event.line, self.calls)
+            seen.happened("modified_in_place", event.line, self.calls)
+            base = tensor._base
+            if base is not None and base is not tensor:
+                self.tensors.of(base).happened("modified_in_place", event.line, self.calls)
+
+    def _off(self, state: ThreadState, event: Event) -> None:
+        event.inference = torch.is_inference_mode_enabled()
+        event.off = not torch.is_grad_enabled()
+        if event.inference:
+            event.switch_line = state.inference_line
+        elif event.off:
+            event.switch_line = state.off_line
+
+    # --- values that leave tensors and come back as new ones ---
+
+    def left(self, api: Api, args: Any, result: Any, frame: FrameType | None) -> None:
+        """A tensor's value became a Python or NumPy value. Only those of tensors that require grad matter."""
+        event = self.operation(api, sequence_nr(), args[:1], None, None, frame)
+        if event is None or not event.ins:
+            return
+        made_by = event.ins[0].event
+        if not event.wanted[0] and (made_by is None or made_by.recorded or not made_by.ins):
+            return
+        if len(self.left_values) > 10_000:
+            self.left_values.clear()
+        for value in _numbers(result):
+            self.left_values[value] = event
+
+    def _rewrapped(self, event: Event, args: Any) -> None:
+        """A tensor made of plain values: when one of them left a tensor before, it came from there."""
+        if self.left_values and event.outs:
+            found = {self.left_values[v].number: self.left_values[v] for v in _numbers(args) if v in self.left_values}
+            event.left = tuple(found.values())
+
+
+def _numbers(value: Any) -> list[Any]:
+    """Up to 64 numbers (or the identity of an array) by which a value can be known again. 0 and 1 are too common."""
+    numbers: list[Any] = []
+    pending = [value]
+    while pending and len(numbers) < 64:
+        part = pending.pop()
+        kind = type(part)
+        if kind is float or kind is int:
+            if part not in (0, 1, -1, 2):
+                numbers.append(part)
+        elif kind is list or kind is tuple:
+            pending.extend(part[:64])
+        elif kind.__module__ == "numpy":
+            numbers.append(("array", id(part)))
+    return numbers
+
+
+class Mode(TorchFunctionMode):  # type: ignore[misc]
+    """Passes every call through unchanged and tells the trace. It is off inside the call it passes through."""
+
+    def __init__(self, trace: Trace, special: dict[Kind, Callable[..., Any]]) -> None:
+        super().__init__()
+        self._trace = trace
+        self._special = special
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if _is_compiling():
+            return func(*args, **kwargs) if kwargs else func(*args)
+        api = api_of(func)
+        if api.kind is Kind.IGNORED:
+            return func(*args, **kwargs) if kwargs else func(*args)
+        if api.kind is not Kind.OPERATION:
+            return self._special[api.kind](api, func, args, kwargs or {})
+        first = sequence_nr()
+        try:
+            result = func(*args, **kwargs) if kwargs else func(*args)
+        except BaseException:
+            self._trace.failed(args)
+            raise
+        try:
+            self._trace.operation(api, first, args, kwargs, result, _getframe(1))
+        except Exception:
+            self._trace.truncated = True
+        return result
