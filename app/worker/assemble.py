@@ -54,6 +54,7 @@ class Numbers:
     def __init__(self) -> None:
         self._ids: dict[Any, int] = {}
         self._next = itertools.count()
+        self._members: dict[int, set[int]] = {}
         self.graph_of: dict[int, int] = {}
         self.of_event: dict[int, int] = {}
 
@@ -66,6 +67,14 @@ class Numbers:
     def known(self, key: Any) -> int | None:
         return self._ids.get(key)
 
+    def tell(self, graph: int, node: int) -> None:
+        """`graph` holds `node`."""
+        self.graph_of[node] = graph
+        self._members.setdefault(graph, set()).add(node)
+
+    def members(self, graph: int) -> set[int]:
+        return self._members.get(graph, set())
+
 
 class Assembler:
     """Builds the values. Mentions of tensors are counted, so that no more than `most_tensors` are ever needed."""
@@ -74,6 +83,7 @@ class Assembler:
         self.numbers = Numbers()
         self.mentioned: dict[int, Seen] = {}
         self.values_then: dict[int, TensorSummary] = {}
+        self.recorded: dict[tuple[int, int], tuple[Event, int]] = {}
         self.truncated_tensors = False
         self._places = places
         self._trace = trace
@@ -198,9 +208,10 @@ class Assembler:
 
     def remember(self, graph: int, facts: list[Facts]) -> None:
         for f in facts:
-            self.numbers.graph_of[f.id] = graph
+            self.numbers.tell(graph, f.id)
             if f.event is not None and f.sequence_nr == f.event.last and f.event.outs:
                 self.numbers.of_event[f.event.number] = f.id
+                self.recorded[graph, f.event.number] = (f.event, f.id)
 
     def edges(self, walked: Walk, facts: list[Facts], gradients: dict[tuple[int, int], TensorSummary]) -> tuple[Edge, ...]:
         found: list[Edge] = []
@@ -271,6 +282,11 @@ class Assembler:
     def _ref(self, number: int) -> NodeRef | None:
         graph = self.numbers.graph_of.get(number)
         return None if graph is None else NodeRef(graph, number)
+
+    def name_of(self, seen: Seen) -> str | None:
+        """The best of its names."""
+        names = self._names(seen)
+        return names[0] if names else None
 
     def _names(self, seen: Seen) -> tuple[str, ...]:
         ranked = sorted((seen.names or {}).items(), key=lambda item: item[1])

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from app.protocol import GraphCaptured, Limits
-from app.run import Graph, GraphAddition, Tensor, Truncated
+from app.run import Edge, Graph, GraphAddition, Node, Tensor, Truncated
 from app.worker.assemble import Assembler
 from app.worker.cuts import Cut, Cuts
 from app.worker.engine import Call, Engine
@@ -23,6 +23,7 @@ from app.worker.trace import Trace
 from app.worker.walk import node_sequence_nr, walk
 
 _MOST_CUTS = 200
+_MOST_RECORDED = 2_000
 
 
 @dataclass(frozen=True)
@@ -75,11 +76,9 @@ class Capture:
 
     def _with_ungraphed_roots(self, graph: Graph, call: Call) -> Graph:
         """A root that has no graph is explained by the unrecorded operations behind it."""
-        bare = [seen for seen in call.roots if not seen.requires_grad_now()]
-        for cut in (self._cuts.behind(bare, lambda _: True), self._cuts.lone(bare, lambda _: True)):
-            if cut is not None:
-                self._cuts.place_in(cut, graph.id)
-                graph = _grown(graph, cut)
+        for seen in call.roots:
+            if not seen.requires_grad_now():
+                graph = _grown(graph, self._cuts.behind_root(seen, graph.id))
         return graph
 
     # --- at the end ---
@@ -91,11 +90,23 @@ class Capture:
                 self._call_ended(call)
         with torch._C.DisableTorchFunction():
             named = self._names.from_namespace(namespace)
+            self._tell_last_unseen()
             live = self._live_graph()
-            additions, live = self._explained(named, live)
-            if live is not None:
-                self._tell(GraphCaptured(live))
-            return Ending(self._listed(named), tuple(additions), self._truncated())
+            cuts = self._explained(named, live)
+            for graph in self._merged(cuts, live):
+                self._tell(GraphCaptured(graph))
+            return Ending(self._listed(named), _additions(cuts, self._told_graphs), self._truncated())
+
+    def _tell_last_unseen(self) -> None:
+        """Beyond the limit calls are only counted, but the last one of them is shown, if its roots still live."""
+        if self._engine.last_unseen is None:
+            return
+        call = self._engine.last_unseen
+        roots = [tensor for tensor in (seen.tensor() for seen in call.roots) if tensor is not None]
+        if roots:
+            self._engine.look(call, roots)
+            self._call_ended(call)
+            call.walk.let_go()
 
     def _live_graph(self) -> Graph | None:
         reached = self._assembler.numbers.known
@@ -112,22 +123,33 @@ class Capture:
         finally:
             walked.let_go()
 
-    def _explained(self, named: list[Seen], live: Graph | None) -> tuple[list[GraphAddition], Graph | None]:
-        """Put each kept cut into the graph it hangs on, the rest into the live graph."""
+    def _explained(self, named: list[Seen], live: Graph | None) -> list[Cut]:
+        """Unrecorded operations that explain why something named has no gradient, or why a recorded one stops."""
+        number = self._trace.calls
         nothing = not self._told_graphs and live is None
-        additions: list[GraphAddition] = []
-        for seen in _latest(self._tensors, named)[:_MOST_CUTS]:
-            cut = self._cuts.behind([seen], lambda c: c.stops or c.frozen or nothing)
-            if cut is None:
-                continue
-            if cut.graph is not None and cut.graph in self._told_graphs:
-                self._cuts.place_in(cut, cut.graph)
-                additions.append(GraphAddition(cut.graph, tuple(cut.nodes), tuple(cut.edges)))
-            else:
-                live = live or Graph(self._trace.calls, "live", (), ())
-                self._cuts.place_in(cut, live.id)
-                live = _grown(live, cut)
-        return additions, live
+        found: list[Cut | None] = []
+        for seen in self._named_alive(named)[:_MOST_CUTS]:
+            if not seen.requires_grad_now() or (seen.event is not None and seen.event.left):
+                found.append(self._cuts.behind(seen, number, nothing))
+        for (graph, _), (event, node) in list(self._assembler.recorded.items())[:_MOST_RECORDED]:
+            if not all(event.wanted):
+                found.append(self._cuts.frozen_under(event, node, graph))
+        return [cut for cut in found if cut is not None]
+
+    def _merged(self, cuts: list[Cut], live: Graph | None) -> list[Graph]:
+        """The live graph with the cuts that belong to it; nothing when there is neither."""
+        for cut in cuts:
+            if cut.graph not in self._told_graphs:
+                live = _grown(live or Graph(self._trace.calls & (2**31 - 1), "live", (), ()), cut)
+        return [] if live is None else [live]
+
+    def _named_alive(self, named: list[Seen]) -> list[Seen]:
+        """Tensors of variables, then others that have a name and still live."""
+        found = {seen.serial: seen for seen in named}
+        for seen, _ in self._tensors.alive():
+            if seen.names:
+                found.setdefault(seen.serial, seen)
+        return sorted(found.values(), key=lambda seen: seen.serial)
 
     def _listed(self, named: list[Seen]) -> tuple[Tensor, ...]:
         wanted = {seen.serial: seen for seen in (*self._assembler.mentioned.values(), *named)}
@@ -151,8 +173,7 @@ class Capture:
 
 def _grown(graph: Graph, cut: Cut) -> Graph:
     fields = {name: getattr(graph, name) for name in Graph.__struct_fields__}
-    known = {node.id for node in graph.nodes}
-    fields["nodes"] = (*graph.nodes, *(node for node in cut.nodes if node.id not in known))
+    fields["nodes"] = (*graph.nodes, *cut.nodes)
     fields["edges"] = (*graph.edges, *cut.edges)
     fields["roots"] = tuple(dict.fromkeys((*graph.roots, *cut.tops)))
     return Graph(**fields)
@@ -174,10 +195,12 @@ def _tops(roots: list[Any]) -> list[Any]:
     return sorted(dict.fromkeys(roots), key=lambda node: -node_sequence_nr(node))
 
 
-def _latest(tensors: Tensors, named: list[Seen]) -> list[Seen]:
-    """Named tensors that may need an explanation: those of variables, then others that still live."""
-    found = {seen.serial: seen for seen in named}
-    for seen, _ in tensors.alive():
-        if seen.names:
-            found.setdefault(seen.serial, seen)
-    return sorted(found.values(), key=lambda seen: seen.serial)
+def _additions(cuts: list[Cut], told: set[int]) -> tuple[GraphAddition, ...]:
+    """What graphs that were sent already gain, one addition for each."""
+    nodes: dict[int, list[Node]] = {}
+    edges: dict[int, list[Edge]] = {}
+    for cut in cuts:
+        if cut.graph in told:
+            nodes.setdefault(cut.graph, []).extend(cut.nodes)
+            edges.setdefault(cut.graph, []).extend(cut.edges)
+    return tuple(GraphAddition(graph, tuple(nodes[graph]), tuple(edges[graph])) for graph in sorted(nodes))

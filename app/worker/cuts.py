@@ -6,12 +6,11 @@ requires grad to something named that does not, and what stands behind a root th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from app.run import CutReason, Edge, Node, TensorMeta
 from app.worker.apis import Kind
-from app.worker.assemble import Assembler
+from app.worker.assemble import Assembler, Numbers
 from app.worker.summarize import dtype_name, shape_of
 from app.worker.tensors import Seen
 from app.worker.trace import Event
@@ -38,18 +37,12 @@ _MOST_EVENTS = 500
 
 @dataclass(slots=True)
 class Cut:
-    """Unrecorded operations and the edges from them, ready to be put into a graph.
+    """Unrecorded operations and the edges from them, to be put into `graph`. `tops` are those nearest the loss."""
 
-    `graph` is the graph of the nodes that they hang on, None when they hang on none. `stops` says that some tensor
-    among the inputs required grad, so that a gradient really stops here.
-    """
-
+    graph: int
     nodes: list[Node] = field(default_factory=list)
     edges: list[Edge] = field(default_factory=list)
     tops: list[int] = field(default_factory=list)
-    graph: int | None = None
-    stops: bool = False
-    frozen: bool = False
 
 
 def reason_of(event: Event) -> CutReason:
@@ -67,51 +60,88 @@ def reason_of(event: Event) -> CutReason:
 
 
 class Cuts:
-    """Finds unrecorded ancestors and turns them into nodes and edges, each only once in a run."""
+    """Finds unrecorded ancestors and turns them into nodes and edges; a graph tells each of them once."""
 
     def __init__(self, assembler: Assembler) -> None:
         self._assembler = assembler
-        self._told: set[int] = set()
 
-    def behind(self, targets: Iterable[Seen], keep: Callable[[Cut], bool]) -> Cut | None:
-        """The unrecorded ancestry of `targets`, when there is one and `keep` wants it."""
-        tops = {e.number: e for e in (t.event for t in targets) if e is not None and _drawn(e)}
-        events = [e for e in _ancestry(list(tops.values())) if e.number not in self._told]
-        if not events:
+    def behind_root(self, root: Seen, graph: int) -> Cut:
+        """Everything behind a root that has no graph: its unrecorded operations, or just itself."""
+        cut = Cut(graph)
+        if root.event is not None and _drawn(root.event):
+            self._tell([root.event], cut)
+        else:
+            cut.tops.append(self._leaf(root, cut))
+        return self._placed(cut)
+
+    def behind(self, target: Seen, live: int, whatever: bool) -> Cut | None:
+        """What stands between `target`, which does not require grad, and a tensor that does; None when nothing does.
+
+        It hangs on the latest graph that holds one of those tensors' nodes, else on the live graph, number `live`.
+        With `whatever` the operations are told although no gradient stops at them.
+        """
+        event = target.event
+        if event is None or not _drawn(event):
             return None
-        cut = self._stops(events)
-        if not keep(cut):
+        events = _ancestry([event])
+        if not whatever and not any(any(e.wanted) for e in events):
             return None
-        self._told.update(e.number for e in events)
-        for event in events:
-            self._tell(event, cut)
-        cut.tops = [self._id(e) for e in tops.values() if e in events]
-        self._settle(cut)
+        graph = self._graph_of(events)
+        cut = Cut(live if graph is None else graph)
+        self._tell([event], cut)
+        return self._placed(cut) if cut.nodes else None
+
+    def frozen_under(self, event: Event, node: int, graph: int) -> Cut | None:
+        """Frozen tensors that went into a recorded operation, directly or through operations that they kept unrecorded."""
+        cut = Cut(graph)
+        for position, (seen, wanted) in enumerate(zip(event.ins, event.wanted, strict=False)):
+            if wanted:
+                continue
+            made_by = seen.event
+            if _frozen(seen):
+                target = self._leaf(seen, cut)
+                cut.edges.append(Edge(node, target, position, kind="cut", reason="frozen", line=_froze(seen)))
+            elif made_by is not None and _drawn(made_by) and _through_frozen(made_by):
+                line = next((_froze(s) for e in _ancestry([made_by]) for s in e.ins if _froze(s)), None)
+                self._tell([made_by], cut)
+                target = self._id(made_by)
+                cut.edges.append(Edge(node, target, position, kind="cut", reason="frozen", line=line))
+        cut.tops = []
+        return self._placed(cut) if cut.edges else None
+
+    def _placed(self, cut: Cut) -> Cut:
+        for node in cut.nodes:
+            self._assembler.numbers.tell(cut.graph, node.id)
         return cut
 
-    def lone(self, targets: Iterable[Seen], keep: Callable[[Cut], bool]) -> Cut | None:
-        """Tensors that no operation used: a root that is a plain leaf."""
-        cut = Cut()
-        for seen in targets:
-            if seen.event is None or not _drawn(seen.event):
-                cut.tops.append(self._leaf(seen, cut))
-        return cut if cut.nodes and keep(cut) else None
-
-    def _stops(self, events: list[Event]) -> Cut:
-        cut = Cut()
-        cut.stops = any(any(e.wanted) for e in events)
-        cut.frozen = any(_frozen(seen) for e in events for seen in e.ins)
-        return cut
+    def _graph_of(self, events: list[Event]) -> int | None:
+        """The latest graph that holds a node which these operations cut off."""
+        numbers = self._assembler.numbers
+        inputs = [(seen, wanted) for e in events for seen, wanted in zip(e.ins, e.wanted, strict=False)]
+        nodes = [_node_of(seen, numbers) for seen, wanted in inputs if wanted]
+        graphs = [numbers.graph_of[n] for n in nodes if n is not None and n in numbers.graph_of]
+        return max(graphs) if graphs else None
 
     def _id(self, event: Event) -> int:
         return self._assembler.numbers.of(("event", event.number))
 
-    def _tell(self, event: Event, cut: Cut) -> None:
+    def _tell(self, tops: list[Event], cut: Cut) -> None:
+        told = self._assembler.numbers.members(cut.graph)
+        own = {node.id for node in cut.nodes}
+        for event in _ancestry(tops):
+            number = self._id(event)
+            if number in told or number in own:
+                continue
+            self._tell_event(event, number, cut)
+            if event in tops:
+                cut.tops.append(number)
+
+    def _tell_event(self, event: Event, number: int, cut: Cut) -> None:
         assembler = self._assembler
         place = assembler.place(event)
         named = [seen for seen in event.outs if seen.names]
         node = Node(
-            id=self._id(event),
+            id=number,
             kind="unrecorded",
             name=event.api.name[:256],
             line=place.line,
@@ -124,66 +154,64 @@ class Cuts:
         )
         cut.nodes.append(node)
         for position, (seen, wanted) in enumerate(zip(event.ins, event.wanted, strict=False)):
-            if seen in event.outs and not wanted and seen.event is event:
-                continue
-            target = self._maker(seen, wanted, cut)
-            cut.edges.append(self._edge(event, node.id, target, position, seen, wanted))
+            target = self._maker(seen, event, wanted, cut)
+            cut.edges.append(_edge(event, number, target, position, seen, wanted))
         for position, source in enumerate(event.left, len(event.ins)):
-            cut.edges.append(
-                Edge(node.id, self._id(source), position, kind="cut", reason="rewrapped", line=event.line)
-            )
+            edge = Edge(number, self._id(source), position, kind="cut", reason="rewrapped", line=event.line)
+            cut.edges.append(edge)
 
-    def _edge(self, event: Event, source: int, target: int, position: int, seen: Seen, wanted: bool) -> Edge:
-        if wanted:
-            reason, line = reason_of(event), event.switch_line if event.off or event.inference else event.line
-        elif _frozen(seen):
-            reason, line = "frozen", _froze(seen)
-        else:
-            reason, line = "none_required", seen.first_line
-        return Edge(source, target, position, kind="cut", reason=reason, line=line or event.line)
+    def _maker(self, seen: Seen, event: Event, wanted: bool, cut: Cut) -> int:
+        """The node that made `seen`, if the cut's graph has it: an op's, another unrecorded one, an AccumulateGrad.
 
-    def _maker(self, seen: Seen, wanted: bool, cut: Cut) -> int:
-        """The node that made `seen`: an op's, another unrecorded one, the leaf's AccumulateGrad, or a new leaf node."""
+        Else a node that stands for the tensor itself.
+        """
         numbers = self._assembler.numbers
-        event = seen.event
-        if event is not None and event.recorded and wanted and event.number in numbers.of_event:
-            return numbers.of_event[event.number]
-        if event is not None and not event.recorded and not wanted and _drawn(event):
-            return self._id(event)
-        accumulate = numbers.known(("leaf", seen.serial))
-        if accumulate is not None:
-            return accumulate
+        node = _node_of(seen, numbers)
+        if node is not None and node in numbers.members(cut.graph):
+            return node
+        made_by = seen.event
+        if not wanted and made_by is not None and _drawn(made_by) and made_by.number < event.number:
+            return self._id(made_by)
         return self._leaf(seen, cut)
 
     def _leaf(self, seen: Seen, cut: Cut) -> int:
         assembler = self._assembler
+        accumulate = assembler.numbers.known(("leaf", seen.serial))
+        if accumulate is not None and accumulate in assembler.numbers.members(cut.graph):
+            return accumulate
         number = assembler.numbers.of(("tensor", seen.serial))
-        if all(node.id != number for node in cut.nodes):
-            mentioned = assembler.mention(seen)
-            name = next(iter(seen.names or {}), "tensor")
-            cut.nodes.append(
-                Node(
-                    id=number,
-                    kind="leaf",
-                    name=name[:256],
-                    line=seen.first_line,
-                    tensors=(seen.serial,) if mentioned else (),
-                    outputs=(_meta(seen),),
-                )
+        if number in assembler.numbers.members(cut.graph) or any(node.id == number for node in cut.nodes):
+            return number
+        cut.nodes.append(
+            Node(
+                id=number,
+                kind="leaf",
+                name=assembler.name_of(seen) or "tensor",
+                line=seen.first_line,
+                tensors=(seen.serial,) if assembler.mention(seen) else (),
+                outputs=(_meta(seen),),
             )
+        )
         return number
 
-    def _settle(self, cut: Cut) -> None:
-        """Find the graph that most lately told one of the nodes that the cut hangs on."""
-        graph_of = self._assembler.numbers.graph_of
-        own = {node.id for node in cut.nodes}
-        graphs = [graph_of[e.target] for e in cut.edges if e.target not in own and e.target in graph_of]
-        cut.graph = max(graphs) if graphs else None
 
-    def place_in(self, cut: Cut, graph: int) -> None:
-        """The cut's nodes are told by `graph` from now on."""
-        for node in cut.nodes:
-            self._assembler.numbers.graph_of[node.id] = graph
+def _node_of(seen: Seen, numbers: Numbers) -> int | None:
+    """The node of a graph that made `seen`: its operation's, or its AccumulateGrad."""
+    event = seen.event
+    if event is not None and event.recorded and event.number in numbers.of_event:
+        return numbers.of_event[event.number]
+    return numbers.known(("leaf", seen.serial))
+
+
+def _edge(event: Event, source: int, target: int, position: int, seen: Seen, wanted: bool) -> Edge:
+    reason: CutReason = "none_required"
+    line = seen.first_line
+    if wanted:
+        reason = reason_of(event)
+        line = event.switch_line if reason in ("no_grad", "inference_mode") else event.line
+    elif _frozen(seen):
+        reason, line = "frozen", _froze(seen)
+    return Edge(source, target, position, kind="cut", reason=reason, line=line or event.line)
 
 
 def _drawn(event: Event) -> bool:
@@ -206,9 +234,13 @@ def _ancestry(tops: list[Event]) -> list[Event]:
     return pending
 
 
+def _through_frozen(top: Event) -> bool:
+    return any(_frozen(s) for e in _ancestry([top]) for s, w in zip(e.ins, e.wanted, strict=False) if not w)
+
+
 def _frozen(seen: Seen) -> bool:
-    """A tensor that would require grad, had the snippet not said otherwise."""
-    return not seen.requires_grad_now() and (seen.is_parameter or _froze(seen) is not None)
+    """Of a tensor that did not require grad where it was used: whether it would have, had the snippet not said no."""
+    return seen.is_parameter or _froze(seen) is not None
 
 
 def _froze(seen: Seen) -> int | None:

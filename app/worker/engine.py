@@ -74,7 +74,7 @@ class Engine:
         self.truncated_graphs = False
         self.truncated_nodes = False
         self.active: list[Call] = []
-        self.last_unseen: tuple[Call, list[Any]] | None = None
+        self.last_unseen: Call | None = None
         self._trace = trace
         self._tensors = tensors
         self._calls_left = calls
@@ -120,11 +120,12 @@ class Engine:
             self.truncated_graphs = self._trace.muted = True
             return False
         self._calls_left -= 1
-        self._look(call, t_outputs)
+        self.look(call, t_outputs)
         self.active.append(call)
         return True
 
-    def _look(self, call: Call, t_outputs: Any) -> None:
+    def look(self, call: Call, t_outputs: Any) -> None:
+        """Walk the graph of `call` and take down what its nodes say."""
         try:
             with unobserved():
                 call.root_values = [summary_of(t, _EDGE_PREVIEW) for t in t_outputs if isinstance(t, torch.Tensor)][:64]
@@ -217,10 +218,10 @@ class Engine:
             elif call.error is not None and self._failed_left > 0:
                 self._failed_left -= 1
                 self._nodes_left = max(self._nodes_left, 1000)
-                self._look(call, t_outputs)
+                self.look(call, t_outputs)
                 self._on_call(call)
             else:
-                self.last_unseen = (call, [seen.ref for seen in call.roots])
+                self.last_unseen = call
         except Exception:
             self.truncated_graphs = True
         finally:
@@ -239,7 +240,7 @@ class Engine:
         call = Call(self._trace.calls, kind, frame, [self._tensors.of(t) for t in roots])
         self._trace.calls += 1
         call.error = type(exc).__name__[:256]
-        self._look(call, roots)
+        self.look(call, roots)
         self._on_call(call)
         call.walk.let_go()
 

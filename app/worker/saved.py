@@ -107,6 +107,7 @@ def _plain(value: Any) -> bool | int | float | str | None:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
+        value = value - 2**64 if 2**63 <= value < 2**64 else value  # a negative number that C++ hands out unsigned
         return value if -(2**63) <= value < 2**63 else str(value)[:256]
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
