@@ -1,0 +1,196 @@
+"""A child: confine itself, say so, read one job, evaluate it, end. Fails closed before the job, hostile after it.
+
+Inside the sandbox. Nothing here runs twice: each child lives for one snippet.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import gc
+import os
+import signal
+import sys
+import tempfile
+from typing import NoReturn
+
+from msgspec import Struct
+
+from app.errors import ProtocolViolation
+from app.protocol import FRAME, FRAME_MAGIC, MAX_REQUEST_BYTES, Confined, Job, decode_job
+from app.worker.confine import capabilities, kernel, landlock, limits, namespaces, seccomp
+from app.worker.confine.view import SCRATCH, View
+from app.worker.evaluate import Evaluation
+from app.worker.facts import Facts
+from app.worker.outbox import Outbox
+from app.worker.unreachable import explain_failing_imports
+
+JOB, OUTPUT, ERRORS, RESULT = 0, 1, 2, 3
+NOT_CONFINED, NOT_EVALUATED = 8, 10  # exit codes
+_ABOVE_ALL = 100  # descriptors are moved out of the way of their new places first
+
+
+class Plan(Struct, frozen=True):
+    """All that a child needs to confine itself, worked out once by the zygote."""
+
+    facts: Facts
+    view: View
+    zygote_pid: int
+    landlock_abi: int
+    profile: seccomp.Profile
+    program: bytes
+    base_bytes: int
+    huge_pages: bool
+
+    @property
+    def scratch(self) -> bool:
+        return self.profile == "scratch"
+
+
+class Place(Struct, frozen=True):
+    """What is this child's alone: its user, and the descriptors it was given."""
+
+    uid: int
+    job: int
+    output: int
+    result: int
+
+
+def live(plan: Plan, place: Place) -> NoReturn:
+    """Be that child. Never returns, never raises."""
+    try:
+        layers = _confine(plan, place)
+    except BaseException as exc:
+        _give_up("not confined", exc, NOT_CONFINED)
+    try:
+        _run(layers)
+    except BaseException as exc:
+        _give_up("not evaluated", exc, NOT_EVALUATED)
+    os._exit(0)
+
+
+def _give_up(what: str, why: BaseException, code: int) -> NoReturn:
+    with contextlib.suppress(BaseException):
+        os.write(ERRORS, f"{what}: {type(why).__name__}: {why}\n".encode(errors="replace")[:500])
+    os._exit(code)
+
+
+def _confine(plan: Plan, place: Place) -> tuple[str, ...]:
+    """Put every layer in place, in this order, and name those that hold. Any failure of a required one raises."""
+    layers = [*plan.facts.namespaces, *(["huge_pages"] if plan.huge_pages else [])]
+    os.setsid()
+    _die_with(plan.zygote_pid)
+    _arrange_descriptors(place)
+    _empty_environment(plan.scratch)
+    _default_signals()
+    layers += ["descriptors", "environment", *_oom_first()]
+    if plan.scratch:
+        namespaces.private_scratch(plan.facts.options.limits.scratch_bytes, place.uid)
+        layers.append("scratch")
+    else:
+        os.chdir("/")
+    limits.restrict(
+        plan.facts.options.limits, plan.base_bytes, scratch=plan.scratch, own_user=plan.facts.users > 0
+    )
+    if plan.facts.users:
+        capabilities.become(place.uid)
+    capabilities.refuse_root()
+    capabilities.drop_all()
+    capabilities.no_new_privileges()
+    layers += ["rlimits", "uid", "capabilities", "no_new_privs", *_restrict_paths(plan)]
+    kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
+    _die_with(plan.zygote_pid)  # the kernel forgets it when the user changes
+    seccomp.install(plan.program)
+    return (*layers, "parent_death_signal", "not_dumpable", "seccomp")
+
+
+def _run(layers: tuple[str, ...]) -> None:
+    explain_failing_imports()
+    gc.enable()
+    outbox = Outbox(RESULT)
+    outbox.send(Confined(layers))
+    job = _read_job()
+    _close_input()
+    evaluation = Evaluation(job, outbox.send)
+    outbox.stop_on((signal.SIGUSR1, signal.SIGXCPU), evaluation.stop_early)
+    leave = os._exit
+    evaluation.run()
+    leave(0)
+
+
+def _die_with(zygote_pid: int) -> None:
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != zygote_pid:
+        raise ProcessLookupError("the zygote is gone")
+
+
+def _arrange_descriptors(place: Place) -> None:
+    """Four descriptors and no other. Sources may sit where another belongs, so all are moved away first."""
+    sources = (place.job, place.output, place.output, place.result)
+    away = [fcntl.fcntl(source, fcntl.F_DUPFD, _ABOVE_ALL) for source in sources]
+    for source, target in zip(away, (JOB, OUTPUT, ERRORS, RESULT), strict=True):
+        os.dup2(source, target)
+    kernel.call("close_range", RESULT + 1, 0xFFFF_FFFF, 0)
+
+
+def _empty_environment(scratch: bool) -> None:
+    os.environ.clear()
+    tempfile.tempdir = None
+    if scratch:
+        os.environ.update(HOME=SCRATCH, TMPDIR=SCRATCH, TORCHINDUCTOR_CACHE_DIR=f"{SCRATCH}/inductor")
+        tempfile.tempdir = SCRATCH
+
+
+def _default_signals() -> None:
+    """As at the start of a Python program, but Ctrl+C: nobody sits at a terminal here."""
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def _oom_first() -> tuple[str, ...]:
+    """Ask the kernel to sacrifice this process before any other when memory runs out."""
+    try:
+        with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+            file.write("1000")
+    except OSError:
+        return ()
+    return ("oom_first",)
+
+
+def _restrict_paths(plan: Plan) -> tuple[str, ...]:
+    if plan.profile == "none":
+        return ("no_paths",)
+    view = plan.view
+    writable = [path for path in view.devices if path == os.devnull] if plan.scratch else []
+    readable = (*view.folders_and_files, *view.app_files, *view.devices)
+    landlock.restrict(plan.landlock_abi, readable, writable, SCRATCH if plan.scratch else None)
+    return ("landlock",)
+
+
+def _read_job() -> Job:
+    """The one frame on the job pipe. A pipe that ends without one means that nobody needed this child."""
+    magic, size = FRAME.unpack(_read_exactly(FRAME.size))
+    if magic != FRAME_MAGIC or size > MAX_REQUEST_BYTES:
+        raise ProtocolViolation("not a job")
+    return decode_job(_read_exactly(size))
+
+
+def _read_exactly(size: int) -> bytes:
+    data = bytearray()
+    while len(data) < size:
+        piece = os.read(JOB, size - len(data))
+        if not piece:
+            os._exit(0)
+        data += piece
+    return bytes(data)
+
+
+def _close_input() -> None:
+    """Let the snippet read end of file at once: a pipe that has no writer."""
+    reading, writing = os.pipe()
+    os.close(writing)
+    os.dup2(reading, JOB)
+    os.close(reading)
+    sys.stdin = open(JOB, encoding="utf-8", closefd=False)  # noqa: SIM115 - lives as long as the process
