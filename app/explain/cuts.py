@@ -55,13 +55,11 @@ class Cut:
         code = CUT_CODES.get(self.edge.reason or "")
         if code is None or self.line is None:
             return "cut_plain", {"how": self.words}
-        params: dict[str, Param] = {"line": self.line}
+        params: dict[str, Param] = {"line": self.block}
         if code.startswith("made_under"):
-            params["block"] = self.block
+            params = {"line": self.line, "block": self.block}
         elif code == "not_differentiable":
             params["operation"] = self.node.name
-        else:
-            params["line"] = self.block
         return code, params
 
 
