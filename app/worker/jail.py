@@ -41,7 +41,7 @@ def main() -> NoReturn:
 
 
 def environment(view: View) -> dict[str, str]:
-    """All that the zygote finds in its environment. One thread in every library: a second one would not survive fork."""
+    """All that the zygote finds in its environment. One thread in every library: no other would survive a fork."""
     threads = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
     return {
         **dict.fromkeys((*threads, "TORCHINDUCTOR_COMPILE_THREADS"), "1"),
@@ -115,7 +115,7 @@ def _start_inside(view: View, facts: Facts) -> NoReturn:
 def _become_zygote(view: View, facts: Facts) -> NoReturn:
     os.set_inheritable(CONTROL, True)
     command = [sys.executable, "-P", "-s", "-B", "-m", "app.worker.zygote", encode(facts).decode()]
-    os.execve(sys.executable, command, environment(view))
+    os.execve(sys.executable, command, environment(view))  # noqa: S606 - a program of ours, no shell wanted
 
 
 def _fail(detail: str) -> NoReturn:

@@ -17,7 +17,7 @@ class UnreachableFinder(MetaPathFinder):
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         raise ModuleNotFoundError(
-            f"No module named {fullname!r} within reach: the sandbox here can use only what was imported before the run",
+            f"No module named {fullname!r} within reach: this sandbox has only what was imported before the run",
             name=fullname,
         )
 

@@ -35,15 +35,16 @@ _MAX_MESSAGE_BYTES = 64
 _DESCRIPTORS = 3
 # What torch imports only when first used: from disk that costs a child a second, where it still can.
 _LAZY = """
-torch._dynamo torch._dynamo.backends.debugging torch._dynamo.backends.registry torch._export torch._functorch.aot_autograd
-torch._inductor.compiler_bisector torch.autograd.forward_ad torch.autograd.functional torch.autograd.gradcheck
-torch.autograd.profiler torch.distributions torch.export torch.export._trace torch.func torch.fx torch.nn.functional
-torch.fx.experimental.proxy_tensor torch.nn.utils.parametrizations torch.optim torch.optim.lr_scheduler torch.profiler
-torch.sparse torch.utils.checkpoint torch.utils.data
-asyncio collections.abc concurrent.futures contextlib copy csv dataclasses datetime decimal enum fractions functools
-heapq io itertools json linecache logging math multiprocessing.queues numpy operator pathlib pickle pprint queue random
-statistics string tempfile textwrap threading time timeit traceback typing unittest uuid warnings zipfile
-""".split()
+    torch._dynamo torch._dynamo.backends.debugging torch._dynamo.backends.registry torch._export
+    torch._functorch.aot_autograd torch._inductor.compiler_bisector torch.autograd.forward_ad
+    torch.autograd.functional torch.autograd.gradcheck torch.autograd.profiler torch.distributions torch.export
+    torch.export._trace torch.func torch.fx torch.nn.functional torch.fx.experimental.proxy_tensor
+    torch.nn.utils.parametrizations torch.optim torch.optim.lr_scheduler torch.profiler torch.sparse
+    torch.utils.checkpoint torch.utils.data asyncio collections.abc concurrent.futures contextlib copy csv dataclasses
+    datetime decimal enum fractions functools heapq io itertools json linecache logging math multiprocessing.queues
+    numpy operator pathlib pickle pprint queue random statistics string tempfile textwrap threading time timeit
+    traceback typing unittest uuid warnings zipfile
+"""
 
 
 def main() -> NoReturn:
@@ -68,7 +69,7 @@ def _warm_up() -> None:
     tempfile.tempdir = "/"  # torch asks for one at import; here is none to write to
     kernel.default_thread_stack(limits.THREAD_STACK_BYTES)
     torch.set_num_threads(1)
-    for name in _LAZY:
+    for name in _LAZY.split():
         importlib.import_module(name)
     evaluate.warm_up()
     torch.set_num_threads(1)

@@ -1,4 +1,4 @@
-"""User, capabilities and no_new_privs of a child. Inside the sandbox; each either holds afterwards or raises OSError."""
+"""User, capabilities and no_new_privs of a child. Inside the sandbox; each holds afterwards or raises OSError."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls of the kernel that the standard library lacks, through libc. Inside the sandbox; every failure is an OSError."""
+"""Calls of the kernel that the standard library lacks, through libc. Inside the sandbox; failures are OSErrors."""
 
 from __future__ import annotations
 

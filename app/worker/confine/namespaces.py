@@ -12,10 +12,9 @@ import struct
 from app.worker.confine import capabilities, kernel
 from app.worker.confine.view import SCRATCH, View
 
-_NEWNS, _NEWUTS, _NEWIPC, _NEWUSER, _NEWPID, _NEWNET = 0x2_0000, 0x400_0000, 0x800_0000, 0x1000_0000, 0x2000_0000, 1 << 30
-_MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REMOUNT, _MS_BIND, _MS_REC, _MS_PRIVATE = (
-    1, 2, 4, 8, 0x20, 0x1000, 0x4000, 1 << 18
-)  # fmt: skip
+_NEWNS, _NEWUTS, _NEWIPC, _NEWUSER, _NEWPID, _NEWNET = 1 << 17, 1 << 26, 1 << 27, 1 << 28, 1 << 29, 1 << 30
+_MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 1, 2, 4, 8
+_MS_REMOUNT, _MS_BIND, _MS_REC, _MS_PRIVATE = 1 << 5, 1 << 12, 1 << 14, 1 << 18
 _ATTR_RDONLY, _ATTR_NOSUID, _ATTR_NODEV = 1, 2, 4
 _AT_FDCWD, _AT_RECURSIVE = -100, 0x8000
 _MNT_DETACH = 2
@@ -30,14 +29,13 @@ def enter(inner_uid: int) -> tuple[str, ...]:
     flags = _NEWNS | _NEWNET | _NEWIPC | _NEWUTS | _NEWPID
     if os.geteuid() == 0:
         kernel.unshare(flags)
-        entered = AROUND_ZYGOTE
-    else:
-        uid, gid = os.geteuid(), os.getegid()
-        kernel.unshare(flags | _NEWUSER)
-        _map_user(inner_uid, uid, gid)
-        entered = ("namespaces:user", *AROUND_ZYGOTE)
+        socket.sethostname("sandbox")
+        return AROUND_ZYGOTE
+    uid, gid = os.geteuid(), os.getegid()
+    kernel.unshare(flags | _NEWUSER)
+    _map_user(inner_uid, uid, gid)
     socket.sethostname("sandbox")
-    return entered
+    return ("namespaces:user", *AROUND_ZYGOTE)
 
 
 def build_root(view: View) -> None:

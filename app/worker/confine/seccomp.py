@@ -1,8 +1,8 @@
 """The seccomp filter: an allowlist without process creation, sockets or privileges. Inside the sandbox.
 
-Three profiles say what paths a child has: "scratch" reads its view and writes its folder, "read" only reads, "none" has
-no path calls at all (where Landlock cannot rule them). Calls we know by name and do not allow answer EPERM, unknown ones
-ENOSYS (so that libc falls back), foreign calling conventions kill.
+Three profiles say what paths a child has: "scratch" reads its view and writes its folder, "read" only reads, "none"
+has no path calls at all (where Landlock cannot rule them). Calls we know by name and do not allow answer EPERM, unknown
+ones ENOSYS (so that libc falls back), foreign calling conventions kill.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ Profile = Literal["scratch", "read", "none"]
 
 # The first few are the hottest; the kernel's own cache makes the order matter little.
 _PLAIN: Final = """
-futex mmap munmap madvise write read brk mprotect clock_gettime sched_yield close fstat lseek pread64 readv writev
-rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigtimedwait sigaltstack restart_syscall nanosleep
-clock_nanosleep clock_getres gettimeofday time times getrusage getrlimit sysinfo uname getcwd umask getpid getppid gettid
-getuid getgid geteuid getegid getgroups getresuid getresgid getpgrp getpgid getsid getpriority getcpu getrandom exit
-exit_group mremap msync mincore sched_getaffinity set_robust_list get_robust_list set_tid_address membarrier rseq poll
-ppoll select pselect6 dup dup2 dup3 pipe pipe2 eventfd2 epoll_create1 epoll_ctl epoll_wait epoll_pwait getdents64 fadvise64 pause
-fstatfs recvfrom getsockname getpeername shutdown
-""".split()
-_PATHS_READ: Final = "stat lstat newfstatat statx access faccessat faccessat2 readlink readlinkat statfs".split()
+    futex mmap munmap madvise write read brk mprotect clock_gettime sched_yield close fstat lseek pread64 readv writev
+    rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigtimedwait sigaltstack restart_syscall nanosleep pause
+    clock_nanosleep clock_getres gettimeofday time times getrusage getrlimit sysinfo uname getcwd umask getpid getppid
+    gettid getuid getgid geteuid getegid getgroups getresuid getresgid getpgrp getpgid getsid getpriority getcpu
+    getrandom exit exit_group mremap msync mincore sched_getaffinity set_robust_list get_robust_list set_tid_address
+    membarrier rseq poll ppoll select pselect6 dup dup2 dup3 pipe pipe2 eventfd2 epoll_create1 epoll_ctl epoll_wait
+    epoll_pwait getdents64 fadvise64 fstatfs recvfrom getsockname getpeername shutdown
+"""
+_PATHS_READ: Final = "stat lstat newfstatat statx access faccessat faccessat2 readlink readlinkat statfs"
 _PATHS_WRITE: Final = """
-mkdir mkdirat rmdir unlink unlinkat rename renameat renameat2 ftruncate fallocate fsync fdatasync pwrite64
-""".split()
+    mkdir mkdirat rmdir unlink unlinkat rename renameat renameat2 ftruncate fallocate fsync fdatasync pwrite64
+"""
 _OPENS: Final = {"open": 1, "openat": 2}  # name: position of its flags
 
 _O_PATH, _O_TMPFILE = 0o10000000, 0o20000000
@@ -54,7 +54,7 @@ _ENOSYS = bpf.errno_verdict(errno.ENOSYS)
 def build(profile: Profile, machine: Machine | None = None) -> bytes:
     """The program for a child that is not yet born; `install` puts its pid in."""
     machine = machine or this_machine()
-    rules = dict.fromkeys(_PLAIN, bpf.verdict(bpf.ALLOW)) | _checked() | _paths(profile)
+    rules = dict.fromkeys(_PLAIN.split(), bpf.verdict(bpf.ALLOW)) | _checked() | _paths(profile)
     rest = {name: bpf.verdict(_EPERM) for name in machine.numbers if name not in rules}
     known = ((machine.numbers[name], rule) for name, rule in (rules | rest).items() if name in machine.numbers)
     return bpf.program(machine, known, _ENOSYS)
@@ -93,14 +93,14 @@ def _checked() -> dict[str, bpf.Rule]:
 def _paths(profile: Profile) -> dict[str, bpf.Rule]:
     allow = bpf.verdict(bpf.ALLOW)
     if profile == "none":
-        nothing = dict.fromkeys((*_PATHS_READ, *_OPENS), bpf.verdict(_ENOENT))
+        nothing = dict.fromkeys((*_PATHS_READ.split(), *_OPENS), bpf.verdict(_ENOENT))
         # libc asks for the size of an open file in this way too
         return nothing | {"newfstatat": bpf.masked(3, _AT_EMPTY_PATH, _AT_EMPTY_PATH, _ENOENT)}
     if profile == "read":
         opens = {name: bpf.masked(at, _WRITING | _O_PATH | _O_TMPFILE, 0, _EACCES) for name, at in _OPENS.items()}
-        return dict.fromkeys(_PATHS_READ, allow) | opens
+        return dict.fromkeys(_PATHS_READ.split(), allow) | opens
     opens = {name: _open_for_writing(at) for name, at in _OPENS.items()}
-    return dict.fromkeys((*_PATHS_READ, *_PATHS_WRITE), allow) | opens
+    return dict.fromkeys((*_PATHS_READ.split(), *_PATHS_WRITE.split()), allow) | opens
 
 
 def _open_for_writing(flags: int) -> bpf.Rule:
