@@ -6,12 +6,13 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 from markupsafe import Markup
 
-LANGUAGES: Final = ("en", "zh")
+Language = Literal["en", "zh"]
+LANGUAGES: Final[tuple[Language, ...]] = ("en", "zh")
 _PLACE = re.compile(r"\{(\w+)\}")
 _ACCEPTED = re.compile(r"\s*([a-zA-Z]{1,8})(?:-[\w-]*)?\s*(?:;\s*q=([01](?:\.\d{0,3})?))?\s*$")
 
@@ -34,22 +35,29 @@ class Catalogue:
     """Sentences of one language by key; what it lacks comes from `fallback`, at last the key itself."""
 
     def __init__(self, sentences: Mapping[str, str], fallback: Mapping[str, str]) -> None:
-        self._sentences = {**fallback, **sentences}
-        self.as_json = script_json(self._sentences)
+        self.sentences: dict[str, str] = {**fallback, **sentences}
+        self.as_json = script_json(self.sentences)
 
     def __contains__(self, key: str) -> bool:
-        return key in self._sentences
+        return key in self.sentences
 
     def __call__(self, key: str, /, **params: object) -> str:
         """The sentence as plain text, its `{places}` filled; a place without a parameter stays as it is."""
-        sentence = self._sentences.get(key, key)
-        return _PLACE.sub(lambda found: str(params.get(found[1], found[0])), sentence)
+        sentence = self.sentences.get(key, key)
+        return _PLACE.sub(lambda found: _told(params[found[1]]) if found[1] in params else found[0], sentence)
 
 
 def load_catalogues(folder: Path) -> dict[str, Catalogue]:
     """Both catalogues from `folder`."""
     sentences = {name: _flat(folder / f"{name}.json") for name in LANGUAGES}
     return {name: Catalogue(sentences[name], sentences["en"]) for name in LANGUAGES}
+
+
+def _told(value: object) -> str:
+    """A parameter inside a sentence."""
+    if isinstance(value, tuple | list):
+        return ", ".join(map(_told, value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _flat(path: Path) -> dict[str, str]:
@@ -66,19 +74,20 @@ def _flat(path: Path) -> dict[str, str]:
     return flat
 
 
-def choose_language(asked: str | None, cookie: str | None, accept_language: str) -> str:
+def choose_language(asked: str | None, cookie: str | None, accept_language: str) -> Language:
     """`?lang=` first, then the cookie, then the browser's preference; English when none of them is ours."""
     for wish in (asked, cookie):
         if wish in LANGUAGES:
-            return wish
+            return LANGUAGES[LANGUAGES.index(wish)]
     return _preferred(accept_language[:500])
 
 
-def _preferred(header: str) -> str:
-    best, best_q = "en", 0.0
+def _preferred(header: str) -> Language:
+    best: Language = "en"
+    best_q = 0.0
     for part in header.split(","):
         if found := _ACCEPTED.match(part):
             name, q = found[1].lower(), float(found[2] or 1)
-            if name in LANGUAGES and q > best_q:
-                best, best_q = name, q
+            if q > best_q and name in LANGUAGES:
+                best, best_q = LANGUAGES[LANGUAGES.index(name)], q
     return best

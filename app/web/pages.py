@@ -14,11 +14,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import Markup
 
 from app import __version__
+from app.picture import legend
 from app.run import Run
 from app.settings import Settings
 from app.web.examples import Example
 from app.web.files import page_folder
-from app.web.languages import LANGUAGES, Catalogue, choose_language, load_catalogues, script_json
+from app.web.languages import LANGUAGES, Catalogue, Language, choose_language, load_catalogues, script_json
 from app.web.problems import Problem
 
 
@@ -55,7 +56,7 @@ class Pages:
         self.environment.filters["number"] = number
         self.environment.filters["script_json"] = script_json
 
-    def language(self, request: Request) -> str:
+    def language(self, request: Request) -> Language:
         """The language of this visitor."""
         asked = request.query_params.get("lang")
         return choose_language(asked, request.cookies.get("lang"), request.headers.get("accept-language", ""))
@@ -85,11 +86,32 @@ class Pages:
             problem=problem,
             booting=booting,
         )
-        html = self.environment.get_template("index.html").render(context)
+        return self._page(request, "index.html", context, status_code)
+
+    def missing(self, request: Request) -> Response:
+        """The page for an address that has none (`404.html`)."""
+        language = self.language(request)
+        context = base_context(language, self.catalogues[language], request.scope.get("nonce", ""))
+        return self._page(request, "404.html", context, 404)
+
+    def _page(self, request: Request, template: str, context: dict[str, Any], status_code: int) -> Response:
+        html = self.environment.get_template(template).render(context)
         response = HTMLResponse(html, status_code, {"Cache-Control": "no-store", "Vary": "Accept-Language, Cookie"})
         if request.query_params.get("lang") in LANGUAGES:
-            response.set_cookie("lang", language, max_age=31_536_000, samesite="lax", httponly=False)
+            response.set_cookie("lang", context["language"], max_age=31_536_000, samesite="lax", httponly=False)
         return response
+
+
+def base_context(language: Language, catalogue: Catalogue, nonce: str) -> dict[str, Any]:
+    """What every template may use: `language`, `languages`, `t`, `messages`, `nonce`, `version`."""
+    return {
+        "language": language,
+        "languages": LANGUAGES,
+        "t": catalogue,
+        "messages": catalogue.as_json,
+        "nonce": nonce,
+        "version": __version__,
+    }
 
 
 def page_context(
@@ -98,7 +120,7 @@ def page_context(
     code: str,
     examples: tuple[Example, ...],
     settings: Settings,
-    language: str,
+    language: Language,
     catalogue: Catalogue,
     nonce: str,
     example_id: str | None = None,
@@ -115,6 +137,7 @@ def page_context(
     problem      `Problem` (code, title, detail, limit, retry_after) or None; `problem_text` its sentence in `language`
     booting      the sandbox still starts; there is no run because of it
     examples     list of {id, title, topic, point, code, selected} in `language`, in order; `example_id` the shown one
+    legend       of `app.picture.legend`: entries with `sample` (an SVG of ours) and `text`
     limits       {wall_seconds, cpu_seconds, memory_bytes, output_bytes, code_bytes, …} of a run, by name
     language     "en" or "zh"; `languages` all of them
     t            `t("key", name=value)` gives the sentence; `t.__contains__` via `"key" in t`
@@ -148,12 +171,8 @@ def page_context(
         "examples": shown,
         "example_id": example_id,
         "limits": {"code_bytes": settings.code_bytes, **msgspec.structs.asdict(settings.limits())},
-        "language": language,
-        "languages": LANGUAGES,
-        "t": catalogue,
-        "messages": catalogue.as_json,
-        "nonce": nonce,
-        "version": __version__,
+        "legend": legend(language),
+        **base_context(language, catalogue, nonce),
     }
 
 

@@ -139,15 +139,19 @@ def answer(told: Problem, headers: Mapping[str, str] | None = None) -> Response:
 def handle_problems(app: FastAPI) -> None:
     """From now on every error of `app` is answered as a problem."""
     for kind in (AppError, HTTPException, RequestValidationError):
-        app.add_exception_handler(kind, _handle)
+        app.add_exception_handler(kind, handle_problem)
 
 
-async def _handle(request: Request, error: Exception) -> Response:
+async def handle_problem(request: Request, error: Exception) -> Response:
+    """`error` as its response; what is our fault is logged with the request's id."""
     request_id = request.scope.get("request_id", "")
     told = problem_of(error, request_id)
     if told.status >= 500 and not isinstance(error, NotKept):
         log.warning("request %s: %s: %s", request_id, type(error).__name__, _printable(str(error))[:_LONGEST_DETAIL])
-    return answer(told, getattr(error, "headers", None))
+    headers = dict(getattr(error, "headers", None) or {})
+    if told.status == 405:
+        headers.setdefault("Allow", "GET, HEAD")
+    return answer(told, headers)
 
 
 def _too_long(error: CodeTooLong) -> str:
