@@ -23,10 +23,12 @@ def test_there_are_examples() -> None:
 
 @pytest.mark.sandbox
 @pytest.mark.parametrize("example", EXAMPLES)
-def test_a_curl_example_works(example: str, server: str, tmp_path: Path) -> None:
+def test_a_curl_example_works(example: str, real_server: str, tmp_path: Path) -> None:
     assert shutil.which("curl"), "curl is missing: sudo apt-get install curl"
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
-    command = example.replace("http://127.0.0.1:8000", server).replace("curl ", "curl --fail-with-body --max-time 30 ")
+    command = example.replace("http://127.0.0.1:8000", real_server).replace(
+        "curl ", "curl --fail-with-body --max-time 30 "
+    )
     done = subprocess.run(["sh", "-euc", command], cwd=tmp_path, capture_output=True, text=True, check=False)
     written = "".join(path.read_text() for path in tmp_path.glob("*.*"))
     assert done.returncode == 0, done.stdout + done.stderr
