@@ -16,6 +16,7 @@ class Kind(enum.Enum):
     IGNORED = enum.auto()
     GRAD_MODE = enum.auto()
     CALL = enum.auto()
+    GET_GRAD = enum.auto()
     SET_GRAD = enum.auto()
     SET_REQUIRES_GRAD = enum.auto()
     RETAIN_GRAD = enum.auto()
@@ -42,7 +43,7 @@ _IGNORED = {
     _T.__reduce_ex__, _T.__deepcopy__,
 }  # fmt: skip
 # Only these properties make a tensor; of the rest even a look can hang inside PyTorch or make a node.
-_GET = {"data", "real", "imag", "grad", "T", "mT", "H", "mH"}
+_GET = {"data", "real", "imag", "T", "mT", "H", "mH"}
 # Values that leave the graph as plain Python or NumPy values.
 _LEAVES = {"item", "tolist", "numpy", "__float__", "__int__", "__array__", "__index__", "__complex__", "__bool__"}
 _REFLECTED = re.compile(r"__[ri]?(add|sub|mul|div|truediv|floordiv|mod|pow|matmul|and|or|xor|lshift|rshift)__")
@@ -72,6 +73,8 @@ def _classify(func: Any) -> Api:
         kind = {"grad": Kind.SET_GRAD, "requires_grad": Kind.SET_REQUIRES_GRAD}.get(owner, Kind.IGNORED)
         return Api(Kind.OPERATION if owner == "data" else kind, path, owner, mutates=owner == "data")
     if name == "__get__":
+        if owner == "grad":
+            return Api(Kind.GET_GRAD, path, owner)
         return Api(Kind.OPERATION if owner in _GET else Kind.IGNORED, path, owner)
     if name == "__delete__":
         return Api(Kind.SET_GRAD if owner == "grad" else Kind.IGNORED, path, owner)

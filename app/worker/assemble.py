@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import math
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -84,6 +86,7 @@ class Assembler:
         self.mentioned: dict[int, Seen] = {}
         self.values_then: dict[int, TensorSummary] = {}
         self.recorded: dict[tuple[int, int], tuple[Event, int]] = {}
+        self.freed: set[int] = set()
         self.truncated_tensors = False
         self._places = places
         self._trace = trace
@@ -114,7 +117,9 @@ class Assembler:
         if number >= 2**53:
             facts.sequence_nr = None
         facts.outputs = _outputs(node)
-        facts.saved, facts.saved_bytes = saved_tensors(node, self._tensors, counted)
+        made = event.outs if event is not None else ()
+        freed = facts.id in self.freed
+        facts.saved, facts.saved_bytes = saved_tensors(node, self._tensors, counted, freed, made)
         facts.attributes = scalar_attributes(node)
         return facts
 
@@ -125,7 +130,7 @@ class Assembler:
             id=facts.id,
             kind=facts.kind,  # type: ignore[arg-type]
             name=facts.name,
-            line=place.line,
+            line=facts.leaf.made_line() if facts.leaf else place.line,
             column=place.column,
             end_column=place.end_column,
             call=event.api.path if event else None,
@@ -169,9 +174,11 @@ class Assembler:
         """What a finished call showed."""
         facts: list[Facts] = call.saved
         ran = set(call.order)
+        if not call.retained:
+            self.freed.update(facts[i].id for i in ran)
         nodes = tuple(self._node(f, i in ran, call.micros.get(i)) for i, f in enumerate(facts))
         for root, values in zip(call.roots, call.root_values, strict=False):
-            if self.mention(root) and values is not None:
+            if self.mention(root):
                 self.values_then[root.serial] = values
         self.remember(call.number, facts)
         place = self._places.place(call.code, call.instruction)
@@ -226,23 +233,25 @@ class Assembler:
 
     # --- tensors ---
 
-    def tensor(self, seen: Seen, preview: int) -> Tensor:
-        """The state of a tensor as it is now."""
+    def tensor(self, seen: Seen, preview: int, deadline: float) -> Tensor:
+        """The state of a tensor as it is now. Past `deadline` on the monotonic clock its numbers are left out."""
+        summed = time.monotonic() < deadline
         tensor = seen.tensor()
         event = seen.event
-        line = event.line if event is not None and not event.api.mutates else seen.first_line
+        line = seen.made_line()
         names = self._names(seen)
         history = self._history(seen, line)
         if tensor is None:
+            recorded = event is not None and event.recorded
             return Tensor(
                 id=seen.serial, shape=_plain_shape(seen.shape), dtype=dtype_name(seen.dtype), names=names, line=line,
-                requires_grad=seen.requires_grad, is_leaf=not (event and event.recorded), is_parameter=seen.is_parameter,
+                requires_grad=seen.requires_grad, is_leaf=not recorded, is_parameter=seen.is_parameter,
                 alive=False, grad_fn=self._made_by(seen), values=self.values_then.get(seen.serial), history=history,
             )  # fmt: skip
-        return self._alive(seen, tensor, preview, names, line, history)
+        return self._alive(seen, tensor, preview if summed else None, names, line, history)
 
     def _alive(
-        self, seen: Seen, tensor: Any, preview: int, names: tuple[str, ...], line: int | None, history: Any
+        self, seen: Seen, tensor: Any, preview: int | None, names: tuple[str, ...], line: int | None, history: Any
     ) -> Tensor:
         with torch._C.DisableTorchFunction():
             node = _grad_fn(tensor)
@@ -265,8 +274,8 @@ class Assembler:
                 version=_look(tensor, "_version", None),
                 grad_fn=reference,
                 grad_fn_name=None if node is None else node_name(node)[:256],
-                values=summarize(tensor, preview),
-                grad=None if gradient is None else summarize(gradient, preview),
+                values=None if preview is None else summarize(tensor, preview),
+                grad=_gradient(gradient, preview),
                 history=history,
             )
 
@@ -298,6 +307,16 @@ class Assembler:
         made = [HistoryEntry("made", line)] if line is not None else []
         entries = [HistoryEntry(what, at, calls) for what, at, calls in seen.history or ()]  # type: ignore[arg-type]
         return tuple([*made, *entries][:64])
+
+
+def _gradient(gradient: Any, preview: int | None) -> TensorSummary | None:
+    """A gradient that is there is always told, if only by its shape."""
+    if gradient is None:
+        return None
+    if preview is None:
+        shape = shape_of(gradient)
+        return TensorSummary(shape, dtype_name(gradient.dtype), math.prod(shape))
+    return summarize(gradient, preview)
 
 
 def _unique(ids: Any) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,9 @@ from app.worker.walk import node_sequence_nr, walk
 
 _MOST_CUTS = 200
 _MOST_RECORDED = 2_000
+_SUMMARY_SECONDS = 2.0
+_QUICK_SECONDS = 0.1
+_QUICK_NODES = 5_000
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,11 @@ class Capture:
     def last_line(self) -> int | None:
         return self._trace.last_line
 
+    @property
+    def faults(self) -> list[str]:
+        """What went wrong in capture itself; empty, or a bug of ours."""
+        return self._trace.faults
+
     # --- while it runs ---
 
     def _call_ended(self, call: Call) -> None:
@@ -91,11 +100,12 @@ class Capture:
         with torch._C.DisableTorchFunction():
             named = self._names.from_namespace(namespace)
             self._tell_last_unseen()
-            live = self._live_graph()
+            live = self._live_graph(_QUICK_NODES if quick else None)
             cuts = self._explained(named, live)
             for graph in self._merged(cuts, live):
                 self._tell(GraphCaptured(graph))
-            return Ending(self._listed(named), _additions(cuts, self._told_graphs), self._truncated())
+            deadline = time.monotonic() + (_QUICK_SECONDS if quick else _SUMMARY_SECONDS)
+            return Ending(self._listed(named, deadline), _additions(cuts, self._told_graphs), self._truncated())
 
     def _tell_last_unseen(self) -> None:
         """Beyond the limit calls are only counted, but the last one of them is shown, if its roots still live."""
@@ -108,7 +118,7 @@ class Capture:
             self._call_ended(call)
             call.walk.let_go()
 
-    def _live_graph(self) -> Graph | None:
+    def _live_graph(self, most: int | None) -> Graph | None:
         reached = self._assembler.numbers.known
         roots: list[Any] = []
         for _, tensor in self._tensors.alive():
@@ -117,7 +127,8 @@ class Capture:
                 roots.append(node)
         if not roots:
             return None
-        walked = walk(_tops(roots), max(10, self._engine.nodes_left()))
+        left = max(10, self._engine.nodes_left())
+        walked = walk(_tops(roots), left if most is None else min(left, most))
         try:
             return self._assembler.live_graph(self._trace.calls, walked)
         finally:
@@ -151,7 +162,7 @@ class Capture:
                 found.setdefault(seen.serial, seen)
         return sorted(found.values(), key=lambda seen: seen.serial)
 
-    def _listed(self, named: list[Seen]) -> tuple[Tensor, ...]:
+    def _listed(self, named: list[Seen], deadline: float) -> tuple[Tensor, ...]:
         wanted = {seen.serial: seen for seen in (*self._assembler.mentioned.values(), *named)}
         for seen, _ in self._tensors.alive():
             if seen.names:
@@ -159,7 +170,7 @@ class Capture:
         kept = list(wanted.values())[: self._limits.tensors]
         self._assembler.truncated_tensors |= len(kept) < len(wanted)
         kept.sort(key=lambda seen: seen.serial)
-        return tuple(self._assembler.tensor(seen, self._limits.preview_elements) for seen in kept)
+        return tuple(self._assembler.tensor(seen, self._limits.preview_elements, deadline) for seen in kept)
 
     def _truncated(self) -> Truncated:
         return Truncated(

@@ -187,7 +187,7 @@ class Cuts:
                 id=number,
                 kind="leaf",
                 name=assembler.name_of(seen) or "tensor",
-                line=seen.first_line,
+                line=seen.made_line(),
                 tensors=(seen.serial,) if assembler.mention(seen) else (),
                 outputs=(_meta(seen),),
             )
@@ -205,7 +205,7 @@ def _node_of(seen: Seen, numbers: Numbers) -> int | None:
 
 def _edge(event: Event, source: int, target: int, position: int, seen: Seen, wanted: bool) -> Edge:
     reason: CutReason = "none_required"
-    line = seen.first_line
+    line = seen.made_line()
     if wanted:
         reason = reason_of(event)
         line = event.switch_line if reason in ("no_grad", "inference_mode") else event.line

@@ -41,7 +41,7 @@ class Call:
         self.instruction = frame.f_lasti if frame else 0
         self.line = frame.f_lineno if frame else None
         self.roots = roots
-        self.root_values: list[TensorSummary | None] = []
+        self.root_values: list[TensorSummary] = []
         self.walk = Walk()
         self.saved: list[Any] = []
         self.order: list[int] = []
@@ -131,8 +131,8 @@ class Engine:
                 call.root_values = [summary_of(t, _EDGE_PREVIEW) for t in t_outputs if isinstance(t, torch.Tensor)][:64]
                 call.walk = walk([root_of(t) for t in t_outputs], self._nodes_left)
                 call.saved = self._describe(call.walk)
-        except Exception:
-            self.truncated_nodes = True
+        except Exception as exc:
+            self._trace.fault(exc)
         kept = len(call.walk.nodes)
         self._nodes_left -= kept
         self.truncated_nodes |= call.walk.total_nodes > kept
@@ -190,8 +190,8 @@ class Engine:
             else:
                 self._flowed(call, position, grad_inputs)
             self._trace.tick()
-        except Exception:
-            self.truncated_nodes = True
+        except Exception as exc:
+            self._trace.fault(exc)
 
     def _flowed(self, call: Call, position: int, grad_inputs: Any) -> None:
         nexts = call.walk.nexts[position]
@@ -222,8 +222,8 @@ class Engine:
                 self._on_call(call)
             else:
                 self.last_unseen = call
-        except Exception:
-            self.truncated_graphs = True
+        except Exception as exc:
+            self._trace.fault(exc)
         finally:
             if call in self.active:
                 self.active.remove(call)

@@ -171,7 +171,7 @@ def _own_process_state(job: Job) -> Iterator[ModuleType]:
 def _stream(descriptor: int, errors: str) -> io.TextIOWrapper:
     """Text straight to the descriptor: nothing is held back, so nothing is lost or out of order."""
     raw = io.FileIO(descriptor, "w", closefd=False)
-    return io.TextIOWrapper(raw, "utf-8", errors, write_through=True)  # type: ignore[type-var]
+    return io.TextIOWrapper(raw, "utf-8", errors, write_through=True)
 
 
 def _seed(seed: int) -> None:

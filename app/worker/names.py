@@ -49,8 +49,8 @@ class Names:
                 self._modules.bind(value, binding.name)
             elif kind is list or kind is tuple:
                 self._bind_elements(value, binding)
-        except Exception:
-            return
+        except Exception as exc:
+            self._trace.fault(exc)
 
     def _bind(self, tensor: Any, binding: Binding) -> None:
         with torch._C.DisableTorchFunction():
@@ -59,6 +59,8 @@ class Names:
         if seen.first_line is None:
             seen.first_line = binding.line
         seen.name(binding.name, _RANK[binding.how], next(self._order))
+        if binding.how != "assigned":
+            return
         before = self._latest.get((binding.scope, binding.name))
         if before is not None and before is not seen:
             before.happened("rebound", binding.line, self._trace.calls)

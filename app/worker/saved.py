@@ -6,12 +6,13 @@ Only the raw handles are looked at: unpacking would run the user's saved-tensor 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 
 from app.run import SavedTensor
-from app.worker.tensors import Tensors
+from app.worker.tensors import Seen, Tensors
 from app.worker.walk import PythonNode
 
 _RAW = "_raw_saved_"
@@ -20,8 +21,14 @@ _DULL = ("_sym_sizes", "_sym_strides", "_sym_numel", "_options", "_sym_size_int"
 _attributes: dict[type, tuple[tuple[str, ...], tuple[str, ...]]] = {}
 
 
-def saved_tensors(node: Any, tensors: Tensors, counted: set[Any]) -> tuple[tuple[SavedTensor, ...], int]:
-    """The saved tensors of `node`, and the bytes of those storages that are not in `counted` yet (they are added)."""
+def saved_tensors(
+    node: Any, tensors: Tensors, counted: set[Any], freed: bool, made: Iterable[Seen]
+) -> tuple[tuple[SavedTensor, ...], int]:
+    """The saved tensors of `node`, and the bytes of those storages that are not in `counted` yet (they are added).
+
+    `freed` says that a call released them before; otherwise one that is not there was never needed. A saved output is
+    another Python object than the tensor that the operation returned, so it is looked for among those it `made`.
+    """
     if isinstance(node, PythonNode):
         raws = [("saved_tensors", raw) for raw in _sequence(type(node)._raw_saved_tensors.__get__(node))]
     else:
@@ -29,7 +36,9 @@ def saved_tensors(node: Any, tensors: Tensors, counted: set[Any]) -> tuple[tuple
     found: list[SavedTensor] = []
     total = 0
     for name, raw in raws[:64]:
-        saved, storage = _describe(name, raw, tensors)
+        saved, storage = _describe(name, raw, tensors, made)
+        if saved.state == "freed" and not freed:
+            continue
         found.append(saved)
         if storage is not None and storage not in counted:
             counted.add(storage)
@@ -54,7 +63,7 @@ def _sequence(value: Any) -> tuple[Any, ...]:
     return tuple(value) if isinstance(value, list | tuple) else () if value is None else (value,)
 
 
-def _describe(name: str, raw: Any, tensors: Tensors) -> tuple[SavedTensor, Any]:
+def _describe(name: str, raw: Any, tensors: Tensors, made: Iterable[Seen]) -> tuple[SavedTensor, Any]:
     """One saved tensor and the key of its storage."""
     try:
         if raw is None:
@@ -65,12 +74,20 @@ def _describe(name: str, raw: Any, tensors: Tensors) -> tuple[SavedTensor, Any]:
         if not isinstance(held, torch.Tensor):
             return SavedTensor(name, None, None, state="freed"), None
         size = held.numel() * held.element_size()
-        known = tensors.known(held)
+        known = tensors.known(held) or _same_memory(held, made)
         shape = tuple(int(n) for n in held.shape)
         saved = SavedTensor(name, shape, str(held.dtype)[6:], size, None if known is None else known.serial)
         return saved, _storage(held) if size else None
     except Exception:  # functorch wrappers, fake tensors
         return SavedTensor(name, None, None), None
+
+
+def _same_memory(held: Any, made: Iterable[Seen]) -> Seen | None:
+    for seen in made:
+        tensor = seen.tensor()
+        if tensor is not None and tensor.data_ptr() == held.data_ptr() and tensor.shape == held.shape:
+            return seen
+    return None
 
 
 def _storage(tensor: Any) -> Any:

@@ -45,6 +45,7 @@ class Seams:
             {
                 Kind.GRAD_MODE: self._grad_mode,
                 Kind.CALL: self._call,
+                Kind.GET_GRAD: self._get_grad,
                 Kind.SET_GRAD: self._set_grad,
                 Kind.SET_REQUIRES_GRAD: self._set_requires_grad,
                 Kind.RETAIN_GRAD: self._retain_grad,
@@ -107,6 +108,12 @@ class Seams:
                 self._engine.failed_before_engine(list(tensors_in((outputs,))), kind, exc, calling_frame())
             raise
 
+    def _get_grad(self, api: Api, func: Any, args: Any, kwargs: Any) -> Any:
+        gradient = func(*args, **kwargs)
+        if gradient is not None and not args[0]._is_view():
+            self._tensors.of(gradient).gradient_of = self._tensors.of(args[0])
+        return gradient
+
     def _set_grad(self, api: Api, func: Any, args: Any, kwargs: Any) -> Any:
         tensor = args[0]
         had = tensor.is_leaf and tensor.grad is not None if not tensor._is_view() else False
@@ -141,8 +148,8 @@ class Seams:
         result = func(*args, **kwargs)
         try:
             self._trace.left(api, args, result, sys._getframe(2))
-        except Exception:
-            self._trace.truncated = True
+        except Exception as exc:
+            self._trace.fault(exc)
         return result
 
     # --- patched functions ---
@@ -165,8 +172,8 @@ class Seams:
                 api = Api(Kind.OPERATION, f"{name}.apply", name)
                 with torch._C.DisableTorchFunction():
                     trace.operation(api, first, args, kwargs, result, sys._getframe(1))
-            except Exception:
-                trace.truncated = True
+            except Exception as exc:
+                trace.fault(exc)
             return result
 
         return apply

@@ -64,10 +64,15 @@ class Seen:
         """The tensor itself while it lives."""
         return None if self.ref is None else self.ref()
 
+    def made_line(self) -> int | None:
+        """The line that made it; of a tensor that was only changed in place, where it was met first."""
+        event = self.event
+        return event.line if event is not None and not event.api.mutates else self.first_line
+
     def happened(self, what: str, line: int | None, calls: int) -> None:
         """Remember an entry of the history; the oldest half and the newest stay when there are too many."""
-        if line is None:
-            return
+        if line is None or (what == "modified_in_place" and line == self.first_line and not self.names):
+            return  # initialized where it was made
         if self.history is None:
             self.history = []
         if len(self.history) >= _HISTORY:

@@ -91,6 +91,7 @@ class Trace:
         self.calls = 0
         self.last_line: int | None = None
         self.operands: tuple[Seen, ...] = ()
+        self.faults: list[str] = []
         self.left_values: dict[Any, Event] = {}
         self._limit = limit
         self._on_progress = on_progress
@@ -125,6 +126,12 @@ class Trace:
                 self.muted = self.truncated = True
         self.tick()
         return event
+
+    def fault(self, exc: BaseException) -> None:
+        """Capture itself went wrong somewhere: the run goes on, and says that not everything is told."""
+        self.truncated = True
+        if len(self.faults) < 20:
+            self.faults.append(f"{type(exc).__name__}: {exc} ({_origin(exc)})")
 
     def failed(self, args: Any) -> None:
         """An operation raised: keep what it was given, for the explanation."""
@@ -242,6 +249,13 @@ class Trace:
             event.left = tuple(found.values())
 
 
+def _origin(exc: BaseException) -> str:
+    entry = exc.__traceback__
+    while entry is not None and entry.tb_next is not None:
+        entry = entry.tb_next
+    return "" if entry is None else f"{entry.tb_frame.f_code.co_name}:{entry.tb_lineno}"
+
+
 def _numbers(value: Any) -> list[Any]:
     """Up to 64 numbers (or the identity of an array) by which a value can be known again. 0 and 1 are too common."""
     numbers: list[Any] = []
@@ -283,6 +297,6 @@ class Mode(TorchFunctionMode):  # type: ignore[misc]
             raise
         try:
             self._trace.operation(api, first, args, kwargs, result, _getframe(1))
-        except Exception:
-            self._trace.truncated = True
+        except Exception as exc:
+            self._trace.fault(exc)
         return result
