@@ -11,7 +11,7 @@ from typing import Final
 
 from app.picture.quoting import dot_string
 from app.picture.style import classes, dot_look
-from app.picture.view import DrawnEdge, DrawnNode, Drawing
+from app.picture.view import Drawing, DrawnEdge, DrawnNode
 
 _POINTS_PER_INCH: Final = 72.0
 _PLAIN_ABOVE: Final = 300
@@ -60,7 +60,8 @@ def _edge_attributes(edge: DrawnEdge) -> Iterator[str]:
 
 
 def _bare(drawing: Drawing) -> Iterator[str]:
-    apart = 0.62 if drawing.direction == "TB" else 0.95
+    tall = any(len(edge.lines) > 1 for edge in drawing.edges)
+    apart = (0.85 if tall else 0.62) if drawing.direction == "TB" else 1.05
     speed = ",splines=polyline" if len(drawing.nodes) > _PLAIN_ABOVE else ""
     if len(drawing.nodes) > _HASTY_ABOVE:
         speed = ",splines=line,nslimit=2,nslimit1=2,mclimit=0.3"
@@ -68,9 +69,32 @@ def _bare(drawing: Drawing) -> Iterator[str]:
     yield 'node [shape=box,fixedsize=true,label=""]; edge [arrowhead=none];'
     for index, node in enumerate(drawing.nodes):
         yield f"{index} [id=n{index},width={_inches(node.width)},height={_inches(node.height)}];"
+    spine = _spine(drawing)
     for index, edge in enumerate(drawing.edges):
-        yield f"{edge.source}->{edge.target} [id=e{index}];"
+        weight = ",weight=12" if spine.get(edge.source) == edge.target else ""
+        yield f"{edge.source}->{edge.target} [id=e{index}{weight}];"
     yield "}"
+
+
+def _spine(drawing: Drawing) -> dict[int, int]:
+    """For each node the neighbour with the longest way to go from there: a line to be kept straight."""
+    above: list[list[int]] = [[] for _ in drawing.nodes]
+    waiting = [0] * len(drawing.nodes)
+    for edge in drawing.edges:
+        above[edge.target].append(edge.source)
+        waiting[edge.source] += 1
+    height = [0] * len(drawing.nodes)
+    spine: dict[int, int] = {}
+    done = [node for node, left in enumerate(waiting) if not left]
+    for node in done:
+        for source in above[node]:
+            if height[node] >= height[source]:
+                height[source] = height[node] + 1
+                spine[source] = node
+            waiting[source] -= 1
+            if not waiting[source]:
+                done.append(source)
+    return spine
 
 
 def _inches(points: float) -> str:

@@ -9,7 +9,7 @@ from app.errors import NoSuchGraph
 from app.picture import labels, measure
 from app.picture.quoting import visible
 from app.picture.reach import Kept, Web, keep_nearest, web_of
-from app.picture.view import DrawnEdge, DrawnNode, Drawing, Span, View
+from app.picture.view import Drawing, DrawnEdge, DrawnNode, Span, View
 from app.picture.words import say
 from app.run import Edge, Graph, Node, Run, Shape, Tensor
 
@@ -106,7 +106,7 @@ class _Folding:
             node=node.id,
             kind=self._kind(node),
             lines=lines,
-            label=self._spoken(node, names, [*facts, *_root_words(self, node)], flow),
+            label=self._spoken(node, names, [*facts, *self._output_words(node)], flow),
             marks=self._marks(node, incoming),
             line=node.line,
             tensor=tensors[0].id if tensors else None,
@@ -115,10 +115,14 @@ class _Folding:
     def _kind(self, node: Node) -> str:
         if node.kind == "unrecorded":
             return "unrecorded"
-        root = node.id in self.web.roots
+        root = self._is_output(node)
         if node.kind == "custom":
             return "custom_output" if root else "custom"
         return "output" if root else "op"
+
+    def _is_output(self, node: Node) -> bool:
+        """Where a call started; in the live graph what nothing else uses."""
+        return node.id in self.web.roots and (self.graph.kind != "live" or not self.web.into[node.id])
 
     def _marks(self, node: Node, incoming: list[Edge]) -> tuple[str, ...]:
         nan = any(labels.not_finite(edge.gradient) for edge in incoming)
@@ -141,6 +145,9 @@ class _Folding:
             inputs=len(self.web.out[node.id]),
             language=self.language,
         )
+
+    def _output_words(self, node: Node) -> list[str]:
+        return [say(self.language, "output")] if self._is_output(node) else []
 
     def _tensors_of(self, node: Node) -> list[Tensor]:
         return [self.tensors[tensor] for tensor in node.tensors if tensor in self.tensors]
@@ -262,16 +269,10 @@ class _Folding:
         )
 
 
-def _root_words(folding: _Folding, node: Node) -> list[str]:
-    return [say(folding.language, "output")] if node.id in folding.web.roots else []
-
-
 def _sized(box: DrawnNode) -> DrawnNode:
     widths = [
         sum(
-            measure.text_width(
-                span.text, measure.NOTE_SIZE if row else measure.NAME_SIZE, bold=span.role == "name"
-            )
+            measure.text_width(span.text, measure.NOTE_SIZE if row else measure.NAME_SIZE, bold=span.role == "name")
             for span in line
         )
         for row, line in enumerate(box.lines)

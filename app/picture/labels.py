@@ -132,11 +132,11 @@ def edge_lines(edge: Edge, many: bool, language: Language) -> tuple[str, ...]:
 
 def cut_lines(edge: Edge, language: Language) -> tuple[str, ...]:
     """`✂ detach()` over `line 17`; nothing where no gradient was cut because none was asked for."""
-    if edge.reason in {None, "none_required"}:
+    if edge.reason is None or edge.reason == "none_required":
         return ()
     if edge.reason == "frozen":
         return (f"✂ {say(language, 'frozen')}",)
-    call = _CALLS.get(edge.reason or "", (edge.reason or "").replace("_", " "))
+    call = _CALLS.get(edge.reason, edge.reason.replace("_", " "))
     if edge.reason in _BLOCKS:
         return (f"✂ {call}",)
     where = () if edge.line is None else (say(language, "line", n=edge.line),)

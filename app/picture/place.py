@@ -23,9 +23,7 @@ class Taken:
             self._cells[cell].append(rectangle)
 
     def meets(self, rectangle: Rectangle) -> bool:
-        return any(
-            _overlap(rectangle, other) for cell in _cells(rectangle) for other in self._cells.get(cell, ())
-        )
+        return any(_overlap(rectangle, other) for cell in _cells(rectangle) for other in self._cells.get(cell, ()))
 
 
 def label_place(curve: tuple[Point, ...], width: float, height: float, taken: Taken) -> Point:

@@ -50,9 +50,7 @@ def _layers(above: list[list[int]], below: list[list[int]]) -> list[list[int]]:
     return layers
 
 
-def _across(
-    layers: list[list[int]], above: list[list[int]], below: list[list[int]], width: list[float]
-) -> list[float]:
+def _across(layers: list[list[int]], above: list[list[int]], below: list[list[int]], width: list[float]) -> list[float]:
     x = [0.0] * len(width)
     for layer in layers:
         _pack(layer, [0.0] * len(layer), width, x)
@@ -103,9 +101,7 @@ def _curves(drawing: Drawing, centres: tuple[Point, ...]) -> tuple[tuple[Point, 
     return tuple(curves)
 
 
-def _curve(
-    drawing: Drawing, centres: tuple[Point, ...], source: int, target: int, spread: float
-) -> tuple[Point, ...]:
+def _curve(drawing: Drawing, centres: tuple[Point, ...], source: int, target: int, spread: float) -> tuple[Point, ...]:
     (x0, y0), (x1, y1) = centres[source], centres[target]
     from_, to = drawing.nodes[source], drawing.nodes[target]
     if drawing.direction == "TB":

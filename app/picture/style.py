@@ -104,7 +104,7 @@ def _corners(shape: Outline, x: float, y: float, width: float, height: float) ->
             (x + half - cut, y + tall),
             (x - half + cut, y + tall),
         ]
-    cut = min(10.0, half, tall)
+    cut = min(10.0, 0.55 * tall, half)
     across, down = half - cut, tall - cut
     signs = ((-1, -1), (1, -1), (1, 1), (-1, 1))
     corners: list[tuple[float, float]] = []

@@ -1,4 +1,4 @@
-"""A drawing and its layout as the SVG of the page: ids, classes and data attributes, no style, no script, no link. Pure.
+"""A drawing and its layout as the SVG of the page: ids, classes and data attributes, no style, script or link. Pure.
 
 Everything visible gets its colour from static/css/graph.css through classes. Equal drawings and layouts give equal SVG.
 """
@@ -16,11 +16,12 @@ from app.picture import measure
 from app.picture.place import Taken, label_place
 from app.picture.quoting import xml
 from app.picture.style import STYLES, classes, number, outline, outline_svg
-from app.picture.view import DrawnEdge, DrawnNode, Drawing, Layout, Point
+from app.picture.view import Drawing, DrawnEdge, DrawnNode, Layout, Point
 
 _MARGIN: Final = 16.0
 _ARROW: Final = 8.0
 _LABEL_LINE: Final = 13.0
+_LONG: Final = 110.0
 _HIDDEN: Final = 'aria-hidden="true"'
 
 
@@ -86,7 +87,9 @@ def _node(drawing: Drawing, node: DrawnNode, centre: Point) -> str:
     for row, line in enumerate(node.lines):
         spans = "".join(f'<tspan class="{span.role}">{xml(span.text)}</tspan>' for span in line)
         role = "note" if row else "title"
-        parts.append(f'<text class="{role}" x="{number(x)}" y="{number(first + row * measure.LINE_HEIGHT)}">{spans}</text>')
+        parts.append(
+            f'<text class="{role}" x="{number(x)}" y="{number(first + row * measure.LINE_HEIGHT)}">{spans}</text>'
+        )
     parts.append("</g>")
     return "".join(parts)
 
@@ -114,8 +117,37 @@ def _edges(drawing: Drawing, layout: Layout) -> Iterator[str]:
     taken = Taken()
     for node, (x, y) in zip(drawing.nodes, layout.centres, strict=True):
         taken.add((x - node.width / 2, y - node.height / 2, x + node.width / 2, y + node.height / 2))
-    for edge, curve in zip(drawing.edges, layout.curves, strict=True):
-        yield _edge(edge, curve or _straight(drawing, layout, edge), taken)
+    beside = _beside(drawing)
+    for index, (edge, curve) in enumerate(zip(drawing.edges, layout.curves, strict=True)):
+        routed = curve or _straight(drawing, layout, edge)
+        yield _edge(edge, _spread(routed, beside.get(index, 0.0), drawing.direction), taken)
+
+
+def _beside(drawing: Drawing) -> dict[int, float]:
+    """How far each of several edges between the same two boxes stands from their middle, so that labels fit."""
+    bundles: dict[tuple[int, int], list[int]] = {}
+    for index, edge in enumerate(drawing.edges):
+        bundles.setdefault((edge.source, edge.target), []).append(index)
+    beside: dict[int, float] = {}
+    for bundle in bundles.values():
+        edges = [drawing.edges[index] for index in bundle]
+        wide = max((_label_width(edge.lines) for edge in edges), default=0.0)
+        step = max(16.0, wide + 4 if drawing.direction == "TB" else _LABEL_LINE + 2)
+        for nth, index in enumerate(bundle if len(bundle) > 1 else ()):
+            beside[index] = (nth - (len(bundle) - 1) / 2) * step
+    return beside
+
+
+def _spread(curve: tuple[Point, ...], beside: float, direction: str) -> tuple[Point, ...]:
+    """A short curve bent aside by about `beside`; a long one, which Graphviz led around other boxes, as it is."""
+    (x0, y0), (x1, y1) = curve[0], curve[-1]
+    if not beside or math.dist(curve[0], curve[-1]) > _LONG:
+        return curve
+    if direction == "TB":
+        x, end, bow = (x0 + x1) / 2, beside * 0.45, beside * 1.2
+        return (x + end, y0), (x + bow, y0 + (y1 - y0) / 3), (x + bow, y1 - (y1 - y0) / 3), (x + end, y1)
+    y, end, bow = (y0 + y1) / 2, beside * 0.45, beside * 1.2
+    return (x0, y + end), (x0 + (x1 - x0) / 3, y + bow), (x1 - (x1 - x0) / 3, y + bow), (x1, y + end)
 
 
 def _straight(drawing: Drawing, layout: Layout, edge: DrawnEdge) -> tuple[Point, ...]:
@@ -155,11 +187,14 @@ def _path_and_arrow(curve: tuple[Point, ...]) -> tuple[str, str]:
 
 
 def _label(lines: tuple[str, ...], curve: tuple[Point, ...], taken: Taken) -> Iterator[str]:
-    width = max(measure.text_width(line, measure.LABEL_SIZE) for line in lines) + 6
-    x, y = label_place(curve, width, len(lines) * _LABEL_LINE, taken)
+    x, y = label_place(curve, _label_width(lines), len(lines) * _LABEL_LINE, taken)
     first = y - (len(lines) - 1) * _LABEL_LINE / 2 + 3.8
     for row, line in enumerate(lines):
         yield f'<text class="label" x="{number(x)}" y="{number(first + row * _LABEL_LINE)}">{xml(line)}</text>'
+
+
+def _label_width(lines: tuple[str, ...]) -> float:
+    return max((measure.text_width(line, measure.LABEL_SIZE) for line in lines), default=0.0) + 6
 
 
 def _pair(point: Point) -> str:
