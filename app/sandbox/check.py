@@ -1,7 +1,8 @@
 """Admits what a child said: shape and bounds by the strict decoder, then what types cannot say.
 
-Pure; runs in the server. A child may be written by an attacker, so everything downstream (explain, picture, the page) relies on this and on
-nothing the worker promises: ids are unique, edges lead somewhere, counts are within the run's limits.
+Pure; runs in the server. What a child says may be written by an attacker, so everything downstream (explain, picture,
+the page) relies on this and on nothing the worker promises: ids are unique, edges lead somewhere, counts are within
+the run's limits.
 """
 
 from __future__ import annotations

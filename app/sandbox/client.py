@@ -48,12 +48,6 @@ class SupervisedRunner(ABC):
     async def _connect(self) -> Streams:
         """A fresh conversation. Raises SandboxUnavailable."""
 
-    async def start(self) -> None:
-        """Nothing to do where the supervisor runs on its own."""
-
-    async def close(self) -> None:
-        """Nothing to end where the supervisor runs on its own."""
-
     async def run(self, request: Request) -> AsyncGenerator[RunnerEvent, None]:
         """See `Runner.run`."""
         async with self._conversation() as (reader, writer):
@@ -99,6 +93,12 @@ class SocketRunner(SupervisedRunner):
 
     def __init__(self, path: Path) -> None:
         self._path = path
+
+    async def start(self) -> None:
+        """Nothing to do: the supervisor runs on its own."""
+
+    async def close(self) -> None:
+        """Nothing to end: the supervisor runs on its own."""
 
     async def _connect(self) -> Streams:
         try:

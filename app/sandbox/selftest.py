@@ -54,9 +54,8 @@ def _end_of(ended: Ended) -> list[str]:
     """A self-test that was cut short proves nothing."""
     if ended.outcome == "finished":
         return []
-    raise ChildFault(
-        f"the self-test ended with {ended.outcome} {ended.detail or ended.signal or ended.exit_code or ''}"
-    )
+    how = ended.detail or ended.signal or ended.exit_code or ""
+    raise ChildFault(f"the self-test ended with {ended.outcome} {how}".strip())
 
 
 def judge(reported: tuple[str, ...], lines: Iterable[str]) -> SelfTest:

@@ -106,7 +106,7 @@ async def _serve_socket(options: SupervisorOptions, listener: socket.socket) -> 
     server.close()
     await service.close()
     with contextlib.suppress(OSError):
-        os.unlink(listener.getsockname())
+        Path(listener.getsockname()).unlink()
 
 
 async def _serve_door(options: SupervisorOptions, door: socket.socket) -> None:
