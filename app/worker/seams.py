@@ -9,7 +9,6 @@ from __future__ import annotations
 import builtins
 import sys
 import threading
-import warnings
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
@@ -25,6 +24,7 @@ from app.worker.places import calling_frame, line_of, snippet_frame
 from app.worker.program import FILENAME, PROBE
 from app.worker.tensors import Tensors, tensors_in
 from app.worker.trace import Mode, Trace, sequence_nr
+from app.worker.unnoticed import Unnoticed
 
 _DECORATED = "decorate_context"
 _APPLY = Api(Kind.OPERATION, "torch.autograd.Function.apply", "apply")
@@ -40,6 +40,7 @@ class Seams:
         self._bound = bound
         self._modules = modules
         self._undo: list[tuple[Any, str, Any]] = []
+        self._unnoticed = Unnoticed()
         self.mode = Mode(
             trace,
             {
@@ -67,8 +68,8 @@ class Seams:
         self._patch(torch.autograd.grad_mode.inference_mode, "__enter__", self._inference_mode())
         self._patch(torch.utils, "swap_tensors", self._swap_tensors(torch.utils.swap_tensors))
         self._patch(threading.Thread, "run", self._thread(threading.Thread.run))
-        self._patch(warnings, "_showwarnmsg", _show_warning(warnings._showwarnmsg))  # type: ignore[attr-defined]
-        self._patch(builtins, PROBE, self._bound)
+        self._unnoticed.__enter__()
+        setattr(builtins, PROBE, self._bound)
         self.mode.__enter__()
         return self
 
@@ -76,6 +77,8 @@ class Seams:
         stack = torch.overrides._get_current_function_mode_stack()
         if stack and stack[-1] is self.mode:
             self.mode.__exit__(None, None, None)
+        self._unnoticed.__exit__()
+        setattr(builtins, PROBE, _unheard)  # the snippet's functions may be called once more: threads, __del__
         while self._undo:
             owner, name, before = self._undo.pop()
             if before is _ABSENT:
@@ -210,6 +213,10 @@ class Seams:
 _ABSENT = object()
 
 
+def _unheard(number: int, value: Any) -> None:
+    """The probe when nobody listens."""
+
+
 def _leaving(frame: FrameType | None) -> bool:
     """Whether grad mode is being put back by the end of a `with` block."""
     for _ in range(3):
@@ -230,43 +237,3 @@ def _switch_line(frame: FrameType | None) -> int | None:
                 return int(code.co_firstlineno)  # of the first decorator
         frame = frame.f_back
     return None if frame is None else frame.f_lineno
-
-
-def _show_warning(original: Callable[[Any], None]) -> Callable[[Any], None]:
-    """Warnings that name our own frame name the snippet's line instead, as they would without us."""
-    ours = (__file__, sys.modules[Mode.__module__].__file__, sys.modules[Engine.__module__].__file__)
-
-    def _showwarnmsg(message: Any) -> None:
-        if message.filename in ours:
-            frame = snippet_frame(sys._getframe(1))
-            for module in (__name__, Mode.__module__, Engine.__module__):
-                vars(sys.modules[module]).get("__warningregistry__", {}).clear()
-            if frame is not None:
-                message.filename, message.lineno = FILENAME, frame.f_lineno
-                if _shown_before(frame, message):
-                    return
-        original(message)
-
-    return _showwarnmsg
-
-
-def _shown_before(frame: FrameType, message: Any) -> bool:
-    """Python shows a warning once for each line; as it would have, had the warning named the snippet at once."""
-    for action, pattern, category, module, line in warnings.filters:
-        if (
-            (pattern is None or pattern.match(str(message.message)))
-            and issubclass(message.category, category)
-            and (module is None or module.match("__main__"))
-            and line in (0, message.lineno)
-        ):
-            break
-    else:
-        action = "default"
-    if action == "always":
-        return False
-    registry = frame.f_globals.setdefault("__warningregistry__", {})
-    key = (str(message.message), message.category, message.lineno)
-    if registry.get(key):
-        return True
-    registry[key] = True
-    return False

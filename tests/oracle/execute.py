@@ -89,7 +89,7 @@ def plain(code):
         if roots and len(roots) == len(t_outputs):
             nodes, edges = reachable(roots)
             entry = {"nodes": len(nodes), "edges": edges}
-            if len(roots) == 1 and len(nodes) < 150:
+            if len(roots) == 1 and len(nodes) < 150 and "ctx.variable" not in code:  # torchviz trips over that
                 entry["torchviz"] = torchviz_counts(t_outputs[0], nodes)
             graphs.append(entry)
         else:
@@ -182,7 +182,8 @@ def with_output(run, code):
             os.close(kept[1])
         file.seek(0)
         text = file.read().decode("utf-8", "replace")
-    return {**result, "output": re.sub(r"0x[0-9a-f]+", "0x", text)}
+    harness = r'  File "[^"]*(tests/oracle|frozen runpy)[^\n]*\n(    [^\n]*\n)*'
+    return {**result, "output": re.sub(r"0x[0-9a-f]+", "0x", re.sub(harness, "", text))}
 
 
 def main(how, source, target):

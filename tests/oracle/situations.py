@@ -355,6 +355,30 @@ x += 1
 print(sorted(k for k in globals() if not k.startswith('_')), __name__)
 ''',
     "error_in_function": "def f(a):\n    b = a + 1\n    return b @ torch.ones(3, 4)\nf(torch.ones(2))\n",
+    "traceback_printed_by_the_snippet": """
+import traceback, logging
+def f():
+    return torch.ones(2) @ torch.ones(3, 4)
+try:
+    torch.nn.Sequential(torch.nn.Linear(2, 2))(torch.ones(3))
+except RuntimeError:
+    traceback.print_exc()
+try:
+    f()
+except RuntimeError:
+    logging.exception('failed')
+    print(traceback.format_exc())
+def stack():
+    traceback.print_stack()
+stack()
+x = torch.ones(2, requires_grad=True)
+y = x * 2
+y.register_hook(lambda g: traceback.print_stack() or 1 / 0)
+try:
+    y.sum().backward()
+except ZeroDivisionError:
+    traceback.print_exc()
+""",
     "input_is_empty": "try:\n    input('?')\nexcept EOFError as e:\n    print(e)\n",
     "exit_with_code": "import sys\nprint('before')\nsys.exit(3)\n",
     "exit_quietly": "raise SystemExit\n",

@@ -1,0 +1,131 @@
+"""What a snippet prints shows no frames of ours: warnings name its own lines, tracebacks skip us. Inside the sandbox."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any
+
+from app.worker.places import snippet_frame
+from app.worker.program import FILENAME
+
+_OURS = str(Path(__file__).parent)
+_OUTERMOST = "_execute_captured"  # the function that executes the snippet: what called it is not the snippet's business
+_OVERRIDES = "overrides.py"
+_WALKS = ("walk_tb", "_walk_tb_with_full_positions", "walk_stack")
+
+
+class Unnoticed:
+    """While it is entered, `warnings` and `traceback` leave us out."""
+
+    def __init__(self) -> None:
+        self._before: list[tuple[Any, str, Any]] = []
+
+    def __enter__(self) -> None:
+        self._patch(warnings, "_showwarnmsg", _show_warning(vars(warnings)["_showwarnmsg"]))
+        for name in _WALKS:
+            self._patch(traceback, name, _skip_us(vars(traceback)[name]))
+
+    def __exit__(self, *_: object) -> None:
+        while self._before:
+            module, name, value = self._before.pop()
+            setattr(module, name, value)
+
+    def _patch(self, module: Any, name: str, value: Any) -> None:
+        self._before.append((module, name, vars(module)[name]))
+        setattr(module, name, value)
+
+
+def _skip_us(walk: Callable[[Any], Iterator[Any]]) -> Callable[[Any], Iterator[Any]]:
+    def without_us(start: Any) -> Iterator[Any]:
+        if start is None and walk.__name__ == "walk_stack":
+            start = sys._getframe(2)  # as walk_stack finds it: whoever asked `traceback`
+        yield from _without_us(list(walk(start)))
+
+    without_us.__name__ = walk.__name__
+    return without_us
+
+
+def _without_us(found: list[Any]) -> list[Any]:
+    """Leave out our frames, and what PyTorch does only because a function mode is there."""
+    codes = [entry[0].f_code for entry in found]
+    shown = [not code.co_filename.startswith(_OURS) for code in codes]
+    for index, code in enumerate(codes):
+        if code.co_name == "handle_torch_function" and code.co_filename.endswith(_OVERRIDES):
+            shown[index] = False
+            # The function asked first whether a mode wants it, and is called again from there.
+            inner, outer = _beyond(shown, index, codes)
+            if outer is not None and inner is not None and codes[inner] is codes[outer]:
+                shown[outer] = False
+    if _OUTERMOST in (code.co_name for code in codes if code.co_filename.startswith(_OURS)):
+        _hide_callers(codes, shown)
+    return [entry for entry, show in zip(found, shown, strict=True) if show]
+
+
+def _beyond(shown: list[bool], index: int, codes: list[CodeType]) -> tuple[int | None, int | None]:
+    """The nearest shown frames on the side of our mode, and on the other."""
+    after = next((i for i in range(index + 1, len(shown)) if shown[i]), None)
+    before = next((i for i in range(index - 1, -1, -1) if shown[i]), None)
+    mode_is_after = index + 1 < len(codes) and codes[index + 1].co_filename.startswith(_OURS)
+    return (after, before) if mode_is_after else (before, after)
+
+
+def _hide_callers(codes: list[CodeType], shown: list[bool]) -> None:
+    """Whoever started the evaluation is on the far side of it, in a stack and in a traceback alike."""
+    outermost = next(i for i, code in enumerate(codes) if code.co_name == _OUTERMOST)
+    snippet = next((i for i, code in enumerate(codes) if code.co_filename == FILENAME), outermost)
+    hidden = range(outermost) if snippet > outermost else range(outermost, len(codes))
+    for index in hidden:
+        shown[index] = False
+
+
+def _show_warning(original: Callable[[Any], None]) -> Callable[[Any], None]:
+    def _showwarnmsg(message: Any) -> None:
+        if message.filename.startswith(_OURS):
+            frame = snippet_frame(sys._getframe(1))
+            _forget_ours()
+            if frame is not None:
+                message.filename, message.lineno = FILENAME, frame.f_lineno
+                if _shown_before(frame, message):
+                    return
+        original(message)
+
+    return _showwarnmsg
+
+
+def _forget_ours() -> None:
+    """Python remembers that it warned about a line of ours; the snippet's next line shall warn again."""
+    for name in ("app.worker.trace", "app.worker.seams", "app.worker.engine"):
+        registry = vars(sys.modules[name]).get("__warningregistry__")
+        if registry:
+            registry.clear()
+
+
+def _shown_before(frame: FrameType, message: Any) -> bool:
+    """Whether Python would have shown this warning already, had it named the snippet's line at once."""
+    if _action(message) == "always":
+        return False
+    registry = frame.f_globals.setdefault("__warningregistry__", {})
+    key = (str(message.message), message.category, message.lineno)
+    if registry.get(key):
+        return True
+    registry[key] = True
+    return False
+
+
+def _action(message: Any) -> str:
+    """What the filters say about the warning, as `warnings` would ask them."""
+    text = str(message.message)
+    for action, pattern, category, module, line in warnings.filters:
+        if (
+            (pattern is None or pattern.match(text))
+            and issubclass(message.category, category)
+            and (module is None or module.match("__main__"))
+            and line in (0, message.lineno)
+        ):
+            return action
+    return "default"
