@@ -12,12 +12,13 @@ import os
 import signal
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
 from typing import NoReturn
 
 from msgspec import Struct
 
 from app.errors import ProtocolViolation
-from app.protocol import FRAME, FRAME_MAGIC, MAX_REQUEST_BYTES, Confined, Job, decode_job
+from app.protocol import FRAME, FRAME_MAGIC, MAX_REQUEST_BYTES, OPTIONAL_LAYERS, Confined, Job, decode_job
 from app.worker.confine import capabilities, kernel, landlock, limits, namespaces, seccomp
 from app.worker.confine.view import SCRATCH, View
 from app.worker.evaluate import Evaluation
@@ -76,32 +77,45 @@ def _give_up(what: str, why: BaseException, code: int) -> NoReturn:
 
 
 def _confine(plan: Plan, place: Place) -> tuple[str, ...]:
-    """Put every layer in place, in this order, and name those that hold. Any failure of a required one raises."""
+    """Put every layer in place, in order, and name those that hold. A layer that cannot be had raises OSError, unless
+    the operator accepted a missing one."""
     layers = [*plan.facts.namespaces, *(["huge_pages"] if plan.huge_pages else [])]
     os.setsid()
-    _die_with(plan.zygote_pid)
-    _arrange_descriptors(place)
-    _empty_environment(plan.scratch)
     _default_signals()
-    layers += ["descriptors", "environment", *_oom_first()]
+    for name, put_in_place in _steps(plan, place):
+        try:
+            put_in_place()
+        except OSError:
+            if not plan.facts.options.trusted_local and name not in OPTIONAL_LAYERS:
+                raise
+        else:
+            layers.append(name)
+    if plan.profile == "none" and "seccomp" in layers:
+        layers.append("no_paths")
+    return tuple(layers)
+
+
+def _steps(plan: Plan, place: Place) -> Iterator[tuple[str, Callable[[], None]]]:
+    """The layers in the only order that works: each one takes away what those before it needed."""
+    limits_of_run, own_user = plan.facts.options.limits, plan.facts.users > 0
+    yield "descriptors", lambda: _arrange_descriptors(place)
+    yield "environment", lambda: _empty_environment(plan.scratch)
+    yield "oom_first", _be_first_out_of_memory
     if plan.scratch:
-        namespaces.private_scratch(plan.facts.options.limits.scratch_bytes, place.uid)
-        layers.append("scratch")
+        yield "scratch", lambda: namespaces.private_scratch(limits_of_run.scratch_bytes, place.uid)
     else:
         os.chdir("/")
-    limits.restrict(
-        plan.facts.options.limits, plan.base_bytes, scratch=plan.scratch, own_user=plan.facts.users > 0
+    yield "rlimits", lambda: limits.restrict(
+        limits_of_run, plan.base_bytes, scratch=plan.scratch, own_user=own_user
     )
-    if plan.facts.users:
-        capabilities.become(place.uid)
-    capabilities.refuse_root()
-    capabilities.drop_all()
-    capabilities.no_new_privileges()
-    layers += ["rlimits", "uid", "capabilities", "no_new_privs", *_restrict_paths(plan)]
-    kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
-    _die_with(plan.zygote_pid)  # the kernel forgets it when the user changes
-    seccomp.install(plan.program)
-    return (*layers, "parent_death_signal", "not_dumpable", "seccomp")
+    yield "uid", lambda: _leave_root(place.uid if own_user else None)
+    yield "capabilities", capabilities.drop_all
+    yield "no_new_privs", capabilities.no_new_privileges
+    if plan.profile != "none":
+        yield "landlock", lambda: _restrict_paths(plan)
+    yield "not_dumpable", lambda: _set(kernel.PR_SET_DUMPABLE, 0)
+    yield "parent_death_signal", lambda: _die_with(plan.zygote_pid)  # the kernel forgets it when the user changes
+    yield "seccomp", lambda: seccomp.install(plan.program)
 
 
 def _run(layers: tuple[str, ...]) -> None:
@@ -119,9 +133,19 @@ def _run(layers: tuple[str, ...]) -> None:
 
 
 def _die_with(zygote_pid: int) -> None:
-    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    _set(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != zygote_pid:
-        raise ProcessLookupError("the zygote is gone")
+        os._exit(NOT_CONFINED)
+
+
+def _set(option: int, value: int) -> None:
+    kernel.prctl(option, value)
+
+
+def _leave_root(uid: int | None) -> None:
+    if uid is not None:
+        capabilities.become(uid)
+    capabilities.refuse_root()
 
 
 def _arrange_descriptors(place: Place) -> None:
@@ -149,24 +173,17 @@ def _default_signals() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
-def _oom_first() -> tuple[str, ...]:
-    """Ask the kernel to sacrifice this process before any other when memory runs out."""
-    try:
-        with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
-            file.write("1000")
-    except OSError:
-        return ()
-    return ("oom_first",)
+def _be_first_out_of_memory() -> None:
+    """Ask the kernel to sacrifice this process before any other."""
+    with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+        file.write("1000")
 
 
-def _restrict_paths(plan: Plan) -> tuple[str, ...]:
-    if plan.profile == "none":
-        return ("no_paths",)
+def _restrict_paths(plan: Plan) -> None:
     view = plan.view
     writable = [path for path in view.devices if path == os.devnull] if plan.scratch else []
     readable = (*view.folders_and_files, *view.app_files, *view.devices)
     landlock.restrict(plan.landlock_abi, readable, writable, SCRATCH if plan.scratch else None)
-    return ("landlock",)
 
 
 def _read_job() -> Job:

@@ -102,10 +102,19 @@ def _plan(facts: Facts) -> Plan:
         zygote_pid=os.getpid(),
         landlock_abi=abi,
         profile=profile,
-        program=seccomp.build(profile),
+        program=_program(facts, profile),
         base_bytes=limits.address_space_bytes(),
         huge_pages=huge_pages,
     )
+
+
+def _program(facts: Facts, profile: seccomp.Profile) -> bytes:
+    try:
+        return seccomp.build(profile)
+    except OSError:
+        if facts.options.trusted_local:
+            return b""
+        raise
 
 
 def _profile(facts: Facts, abi: int) -> seccomp.Profile:
@@ -149,7 +158,10 @@ def _serve(control: socket.socket, plan: Plan) -> NoReturn:
 
 
 def _fork(control: socket.socket, plan: Plan, born: int) -> None:
-    data, descriptors, _, _ = socket.recv_fds(control, _MAX_MESSAGE_BYTES, _DESCRIPTORS)
+    try:
+        data, descriptors, _, _ = socket.recv_fds(control, _MAX_MESSAGE_BYTES, _DESCRIPTORS)
+    except ConnectionError:
+        data = b""
     if not data:
         os._exit(0)
     if data != FORK or len(descriptors) != _DESCRIPTORS:

@@ -66,7 +66,7 @@ def with_pid(program: bytes, pid: int) -> bytes:
 
 def install(program: bytes) -> None:
     """Put the filter on every thread of this process, which must have no_new_privs. Cannot be undone."""
-    code = ctypes.create_string_buffer(with_pid(program, os.getpid()), len(program))
+    code = ctypes.create_string_buffer(with_pid(program, os.getpid()))
     header = struct.pack("@HP", len(program) // 8, ctypes.addressof(code))
     set_mode_filter, all_threads = 1, 1
     if kernel.call("seccomp", set_mode_filter, all_threads, header):

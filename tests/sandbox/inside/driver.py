@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -103,7 +104,8 @@ class Child:
         return tuple(found)
 
     def signal(self, number: signal.Signals) -> None:
-        signal.pidfd_send_signal(self.handle, number)
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.handle, number)
 
     def close(self) -> None:
         for descriptor in (self.handle, self.job, self.output, self.result):
