@@ -91,9 +91,7 @@ def _why(cuts: Sequence[Edge], language: Language) -> str:
         if cut.reason in _BLOCKS:
             inside = say(language, "inside", call=_CALLS[cut.reason])
             return inside if cut.line is None else f"{inside}, {say(language, 'line', n=cut.line)}"
-        if cut.reason == "none_required":
-            return say(language, "none_required")
-    return ""
+    return say(language, "none_required") if any(cut.reason == "none_required" for cut in cuts) else ""
 
 
 def leaf_lines(

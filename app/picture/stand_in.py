@@ -1,16 +1,22 @@
 """What `dot -Tsvg` does, for machines without it: reads DOT from stdin, writes SVG to stdout.
 
-Runs in the limited child, on the Graphviz that the pygraphviz wheel brings along; knows nothing of the server.
+Runs in the limited child, on the Graphviz that the pygraphviz wheel brings along; knows nothing of the server. It uses
+the wheel's thin C bindings because the comfortable ones make temporary files, and this child may write none.
 """
 
 import sys
 
 
 def main() -> None:
-    import pygraphviz
+    from pygraphviz import graphviz
 
-    graph = pygraphviz.AGraph(string=sys.stdin.buffer.read().decode())
-    sys.stdout.buffer.write(graph.draw(format="svg", prog="dot"))
+    context = graphviz.gvContextWithBuiltins()
+    graph = graphviz.agread(sys.stdin.buffer, None)
+    if graphviz.gvLayout(context, graph, b"dot"):
+        sys.exit(1)
+    failed, svg = graphviz.gvRenderData(context, graph, b"svg")
+    sys.stdout.buffer.write(svg)
+    sys.exit(failed)
 
 
 if __name__ == "__main__":
