@@ -164,6 +164,8 @@ class Exchange:
         self._timers.append(self._loop.call_later(self._grace_seconds, self._settle, _Verdict("wall")))
 
     def _on_death(self, _: object) -> None:
+        if self._verdict.done():  # the pipes may be closed already
+            return
         self._guarded(self._drain_result)
         self._settle(_Verdict("exited"))
 
