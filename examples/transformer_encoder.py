@@ -2,12 +2,16 @@
 import torch
 from torch import nn
 
-layer = nn.TransformerEncoderLayer(d_model=16, nhead=2, dim_feedforward=32, dropout=0.0, batch_first=True)
-encoder = nn.TransformerEncoder(layer, num_layers=6, enable_nested_tensor=False)
+encoder = nn.TransformerEncoder(
+    nn.TransformerEncoderLayer(d_model=16, nhead=2, dim_feedforward=32, dropout=0.0, batch_first=True),
+    num_layers=6,
+    enable_nested_tensor=False,
+)
 words = torch.randn(2, 7, 16)
+target = torch.randn(2, 7, 16)
 
-loss = encoder(words).pow(2).mean()
+loss = (encoder(words) - target).norm()
 loss.backward()
 
-parameters = list(encoder.parameters())
-print(len(parameters), "parameters,", sum(p.numel() for p in parameters), "numbers")
+print("loss", round(loss.item(), 3))
+print("parameters", sum(parameter.numel() for parameter in encoder.parameters()))

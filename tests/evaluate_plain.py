@@ -30,7 +30,8 @@ def evaluate_snippets(snippets: dict[str, str], *, seed: int = 0, limits: Limits
         for number, name in enumerate(names):
             Path(folder, f"{number}.job").write_bytes(encode(Job(snippets[name], seed, limits)))
         command = [sys.executable, "-m", "tests.evaluate_plain", folder, str(len(names))]
-        subprocess.run(command, cwd=ROOT, timeout=PATIENCE_SECONDS, check=True)
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+        subprocess.run(command, cwd=ROOT, env=environment, timeout=PATIENCE_SECONDS, check=True)
         return {name: _run(Path(folder), number, snippets[name], seed, limits) for number, name in enumerate(names)}
 
 
@@ -73,8 +74,11 @@ def _output(folder: Path, number: int) -> str:
 
 def _child(folder: Path, count: int) -> None:
     """In the subprocess: warm up once, then a fork for each job, as the zygote does it."""
+    import torch
+
     from app.worker.evaluate import warm_up
 
+    torch.set_num_threads(1)  # threads do not survive a fork
     warm_up()
     for number in range(count):
         pid = os.fork()

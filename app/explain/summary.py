@@ -59,8 +59,8 @@ def _graph(seen: Index, graph: Graph) -> Iterator[str]:
     for edge in graph.edges:
         below.setdefault(edge.source, []).append(edge)
     targets = {edge.target for edge in graph.edges}
-    tops = list(dict.fromkeys([*graph.roots, *(id_ for id_ in nodes if id_ not in targets)]))
-    waiting = [(id_, 1, "") for id_ in reversed(tops) if id_ in nodes]
+    tops = [id_ for id_ in nodes if id_ not in targets] or [id_ for id_ in graph.roots if id_ in nodes]
+    waiting = [(id_, 1, "") for id_ in reversed(tops)]
     told: set[Id] = set()
     lines = 0
     while waiting and lines < MOST_NODES:
@@ -105,7 +105,8 @@ def _gradient(tensor: Tensor, sentences: Mapping[str, str]) -> str:
         return f"norm {_number(tensor.grad.norm)}  {_preview(tensor.grad)}"
     if tensor.grad_reason is None:
         return "None"
-    return "None: " + sentence(sentences, f"reason.{tensor.grad_reason.code}", tensor.grad_reason.params)
+    why = sentence(sentences, f"reason.{tensor.grad_reason.code}", tensor.grad_reason.params)
+    return "None: " + why.partition(". ")[0].removesuffix(".")
 
 
 def _preview(summary: TensorSummary) -> str:

@@ -29,7 +29,8 @@ def explain_training(index: Index, source: Source) -> Iterator[Finding]:
 
 def _no_backward(index: Index, source: Source) -> Iterator[Finding]:
     """A run that ended well, built a graph and never called backward()."""
-    if index.run.status != "ok" or index.calls or not index.live:
+    recorded = any(node.kind in ("op", "custom") for graph in index.live for node in graph.nodes)
+    if index.run.status != "ok" or index.calls or not recorded:
         return
     tops = [t for t in index.run.tensors if t.alive and t.requires_grad and not t.is_leaf and _is_top(index, t)]
     scalars = [tensor for tensor in tops if tensor.names and tensor.shape in ((), (1,))]
