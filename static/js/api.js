@@ -33,11 +33,9 @@ export async function picture(run, view, signal) {
   return json(answer);
 }
 
-/** @param {string} language @returns {Promise<Example[]>} */
-export async function examples(language) {
-  const answer = await ask(`/api/v1/examples?lang=${language}`, {});
-  const list = await json(answer);
-  return Array.isArray(list) ? list : list.examples;
+/** @returns {Promise<Example[]>} */
+export async function examples() {
+  return json(await ask("/api/v1/examples", {}));
 }
 
 /** @param {string} url @param {RequestInit} options */

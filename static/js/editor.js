@@ -1,6 +1,6 @@
 // CodeMirror over the textarea: same text, same form field, with line marks. Tab leaves it.
 import * as cm from "../vendor/editor.js";
-import { lineMarks, placesOf, setHighlight, setPlaces } from "./lines.js";
+import { lineMarks, placesOf, setError, setHighlight, setPlaces } from "./lines.js";
 /** @import { Editor, EditorEvents, Words } from "./types.d.ts" */
 
 /** @param {HTMLTextAreaElement} area @param {EditorEvents} events @param {Words} t @returns {Editor} */
@@ -37,6 +37,7 @@ export function createEditor(area, events, t) {
     },
     showError(error) {
       const at = error?.line ? place(error.line) : null;
+      view.dispatch({ effects: setError.of(at === null ? null : { at, message: error?.message ?? "" }) });
       if (!error || at === null) return view.dispatch(cm.setDiagnostics(view.state, []));
       const line = view.state.doc.lineAt(at);
       const indent = line.text.length - line.text.trimStart().length;
@@ -78,12 +79,26 @@ function extensions(events, t, nonce) {
     cm.python(),
     cm.syntaxHighlighting(cm.classHighlighter),
     cm.EditorView.contentAttributes.of({ "aria-label": t("code.label") }),
+    cm.EditorView.domEventHandlers({ beforeinput: typeOver }),
     cm.EditorView.updateListener.of((update) => {
       if (update.docChanged) events.edited();
       const moved = update.selectionSet && update.transactions.some((one) => one.isUserEvent("select") || one.isUserEvent("input"));
       if (moved && !update.docChanged) events.caret(runLine(update.state));
     }),
   ];
+}
+
+/**
+ * Typing over a selection is done here: a browser would keep the look of what it replaces in a style attribute,
+ * which the page's policy refuses.
+ * @param {InputEvent} event
+ * @param {import("../vendor/editor.js").EditorView} view
+ */
+function typeOver(event, view) {
+  if (event.inputType !== "insertText" || event.data === null || view.composing || view.state.selection.main.empty) return false;
+  event.preventDefault();
+  view.dispatch(view.state.replaceSelection(event.data), { userEvent: "input.type", scrollIntoView: true });
+  return true;
 }
 
 /** The line of the run on which the caret stands now. @param {import("../vendor/editor.js").EditorState} state */

@@ -3,8 +3,8 @@ import { examples } from "./api.js";
 import { all, one } from "./dom.js";
 /** @import { Example } from "./types.d.ts" */
 
-/** @param {string} language @param {(example: Example) => void} open @param {(problem: unknown) => void} failed */
-export function createExamples(language, open, failed) {
+/** @param {(example: Example) => void} open @param {(problem: unknown) => void} failed */
+export function createExamples(open, failed) {
   const menu = /** @type {HTMLDetailsElement} */ (one("#examples"));
   /** @type {Promise<Example[]> | null} */
   let list = null;
@@ -14,7 +14,7 @@ export function createExamples(language, open, failed) {
       event.preventDefault();
       close();
       try {
-        const found = (await (list ??= examples(language))).find((example) => example.id === link.dataset["example"]);
+        const found = (await (list ??= examples())).find((example) => example.id === link.dataset["example"]);
         if (!found) return;
         for (const other of all("[data-example]", menu)) other.removeAttribute("aria-current");
         link.setAttribute("aria-current", "true");

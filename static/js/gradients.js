@@ -81,8 +81,7 @@ function facts(tensor, t, links) {
     fact("leaf", t(tensor.is_leaf ? "gradients.leaf.yes" : "gradients.leaf.no"), `is_leaf=${tensor.is_leaf ? "True" : "False"}`),
     tensor.is_parameter && fact("parameter", t(frozen ? "gradients.frozen" : "gradients.parameter"), "torch.nn.Parameter"),
     tensor.retains_grad && fact("retained", t("gradients.retained"), "retains_grad=True"),
-    tensor.grad_fn_name !== null &&
-      fact("grad-fn", madeBy ? h("button", { type: "button", class: "link", onclick: () => links.node(madeBy.graph, madeBy.node) }, tensor.grad_fn_name) : tensor.grad_fn_name, t("gradients.grad_fn")),
+    fact("grad-fn", tensor.grad_fn_name === null ? "grad_fn=None" : madeBy ? h("button", { type: "button", class: "link", onclick: () => links.node(madeBy.graph, madeBy.node) }, tensor.grad_fn_name) : tensor.grad_fn_name, t("gradients.grad_fn")),
   );
 }
 

@@ -45,13 +45,13 @@ export function createGraph(store, t, goToLine) {
   function mark({ node, line, graph }) {
     const linked = new Set(line === null ? [] : graph?.nodesOfLine.get(line));
     const near = new Set([...(graph?.out.get(node ?? -1) ?? []), ...(graph?.into.get(node ?? -1) ?? [])].map((e) => `${e.source}-${e.target}`));
-    root()?.classList.toggle("dimming", linked.size > 0);
+    const dim = linked.size > 0 && node === null;
     for (const element of holder.querySelectorAll("g.node")) {
       const id = Number(element.getAttribute("data-node") ?? -1);
       element.classList.toggle("selected", id === node);
       element.setAttribute("aria-pressed", String(id === node));
       element.classList.toggle("linked", linked.has(id));
-      element.classList.toggle("dimmed", linked.size > 0 && !linked.has(id) && id !== node);
+      element.classList.toggle("dimmed", dim && !linked.has(id));
     }
     for (const element of holder.querySelectorAll("g.edge")) {
       element.classList.toggle("selected", near.has(`${element.getAttribute("data-source")}-${element.getAttribute("data-target")}`));

@@ -7,6 +7,8 @@ import { Decoration, EditorView, GutterMarker, RangeSet, StateEffect, StateField
 export const setPlaces = /** @type {typeof StateEffect.define<Map<number, number>>} */ (StateEffect.define)();
 /** Marks the line at that place of the text; null marks none. */
 export const setHighlight = /** @type {typeof StateEffect.define<number | null>} */ (StateEffect.define)();
+/** Marks the line that stopped the run. */
+export const setError = /** @type {typeof StateEffect.define<{ at: number, message: string } | null>} */ (StateEffect.define)();
 
 /** @type {StateField<{ places: Map<number, number>, counts: Map<number, number> }>} */
 const runLines = StateField.define({
@@ -51,21 +53,32 @@ const highlighted = StateField.define({
   provide: (field) => EditorView.decorations.from(field),
 });
 
+/** @typedef {{ at: number, message: string } | null} Failed */
+const failed = StateField.define({
+  create: () => /** @type {Failed} */ (null),
+  update(value, transaction) {
+    for (const effect of transaction.effects) if (effect.is(setError)) return effect.value;
+    return value && { ...value, at: transaction.newDoc.lineAt(transaction.changes.mapPos(value.at)).from };
+  },
+  provide: (field) => EditorView.decorations.from(field, (value) => (value ? Decoration.set([Decoration.line({ class: "cm-error-line" }).range(value.at)]) : Decoration.none)),
+});
+
 class Badge extends GutterMarker {
-  /** @param {number} count @param {string} title */
-  constructor(count, title) {
+  /** @param {string} count @param {string} title @param {string} [kind] */
+  constructor(count, title, kind = "") {
     super();
     this.count = count;
     this.title = title;
+    this.kind = kind;
   }
   /** @param {Badge} other */
   eq(other) {
-    return other.count === this.count && other.title === this.title;
+    return other.count === this.count && other.title === this.title && other.kind === this.kind;
   }
   toDOM() {
     const badge = document.createElement("span");
-    badge.className = "badge";
-    badge.textContent = String(this.count);
+    badge.className = `badge ${this.kind}`;
+    badge.textContent = this.count;
     badge.title = this.title;
     return badge;
   }
@@ -76,15 +89,19 @@ export function lineMarks(t) {
   return [
     runLines,
     highlighted,
+    failed,
     gutter({
       class: "cm-badges",
-      initialSpacer: () => new Badge(88, ""),
+      initialSpacer: () => new Badge("88", ""),
       markers(view) {
         const { places, counts } = view.state.field(runLines);
-        const badges = [...places].filter(([line]) => counts.get(line)).map(([line, at]) => {
+        const error = view.state.field(failed);
+        const counted = [...places].filter(([line, at]) => counts.get(line) && at !== error?.at);
+        const badges = counted.map(([line, at]) => {
           const count = counts.get(line) ?? 0;
-          return new Badge(count, t(`code.badge.${count === 1 ? "one" : "many"}`, { count, line })).range(at);
+          return new Badge(String(count), t(`code.badge.${count === 1 ? "one" : "many"}`, { count, line })).range(at);
         });
+        if (error) badges.push(new Badge("!", error.message, "failed").range(error.at));
         return RangeSet.of(badges, true);
       },
     }),

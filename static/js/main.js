@@ -86,7 +86,8 @@ function edited() {
   store.set({ edited: store.now.run !== null && code !== store.now.run.code });
 }
 
-createExamples(language, ({ title, code }) => {
+createExamples(({ title: titles, code }) => {
+  const title = titles[language] ?? titles["en"] ?? "";
   const before = editor.read();
   const lost = before !== untouched && before.trim() !== "";
   untouched = code;

@@ -7,7 +7,7 @@ import { seconds } from "./format.js";
 export function showStrip(store, t) {
   store.watch(["run", "graph"], ({ run, graph }) => {
     if (!run) return;
-    const counts = graph && `${t.count("count.nodes", graph.graph.total_nodes ?? graph.graph.nodes.length)}, ${t.count("count.edges", graph.graph.total_edges ?? graph.graph.edges.length)}`;
+    const counts = graph && `${t.count("count.nodes", graph.graph.nodes.length)}, ${t.count("count.edges", graph.graph.edges.length)}`;
     const parts = [
       run.versions.torch && t("strip.torch", { version: run.versions.torch }),
       t("strip.device"),

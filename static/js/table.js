@@ -16,7 +16,7 @@ export function createTable(store, t, links) {
     if (holder.hidden || fresh || !graph || !drawn) return;
     fresh = true;
     const rows = graph.graph.nodes.slice(0, MOST_ROWS).map((node) => row(node, graph, drawn, t, links));
-    const heads = ["name", "line", "shape", "gradient"].map((key) => h("th", { scope: "col" }, t(key === "name" ? "tab.node" : `gradients.${key}`)));
+    const heads = ["name", "line", "shape", "gradient"].map((key) => h("th", { scope: "col" }, t(key === "name" ? "tab.node" : key === "gradient" ? "node.gradient_in" : `gradients.${key}`)));
     const last = h("th", { scope: "col" }, t("node.inputs"));
     holder.replaceChildren(h("table", { class: "plain nodes" }, h("caption", { class: "sr" }, t("graph.nodes.caption")), h("thead", {}, h("tr", {}, ...heads, last)), h("tbody", {}, ...rows)));
     mark();

@@ -68,7 +68,7 @@ export interface Run {
 export interface Problem {
   code: string; title: string; detail: string; status: number; limit?: number; retry_after?: number;
 }
-export interface Example { id: string; title: string; topic: string; point: string; code: string }
+export interface Example { id: string; title: Record<string, string>; code: string }
 
 /** What the page is doing; `main[data-state]` in the document. */
 export type State = "empty" | "running" | "done" | "big" | "error" | "problem" | "offline" | "cancelled";
