@@ -54,6 +54,7 @@ class _Folding:
         self.box_of_use: dict[tuple[int, int], int] = {}
         self.stub_of: dict[int, int] = {}
         self.edges: list[DrawnEdge] = []
+        self.frozen: dict[int, bool] = {}
 
     def drawing(self) -> Drawing:
         for node in self.kept.operations:
@@ -168,7 +169,6 @@ class _Folding:
         self.edges.append(DrawnEdge(above, below, leaf, leaf, 0, "gradient"))
 
     def _accumulate(self, node: Node, key: str) -> DrawnNode:
-        incoming = [edge for edge in self.web.into[node.id] if edge.kind == "gradient"]
         tensors = self._tensors_of(node)
         return DrawnNode(
             key=f"n{key}",
@@ -176,20 +176,22 @@ class _Folding:
             kind="accumulate",
             lines=((Span(visible(node.name, 40), "op"),),),
             label=self._spoken(node, labels.names_text(tensors), [], None),
-            marks=self._marks(node, incoming),
+            marks=self._leaf_marks(node, tensors[0] if tensors else None),
             tensor=tensors[0].id if tensors else None,
         )
+
+    def _leaf_marks(self, node: Node, tensor: Tensor | None) -> tuple[str, ...]:
+        nan = tensor is not None and labels.not_finite(tensor.grad)
+        idle = node.kind == "accumulate_grad" and self.graph.kind != "live" and not node.executed
+        return (*(("nan",) if nan else ()), *(("idle",) if idle else ()))
 
     def _leaf(self, node: Node, use: tuple[int, int] | None, key: str) -> DrawnNode:
         tensors = self._tensors_of(node)
         tensor = tensors[0] if tensors else None
-        cuts = {edge.reason for edge in self.web.into[node.id]}
-        frozen = is_frozen(tensor) or "frozen" in cuts
+        frozen = is_frozen(tensor) or self._is_cut_as_frozen(node.id)
         names = labels.names_text(tensors)
         parameter = tensor is not None and tensor.is_parameter
         kind = "frozen" if frozen else "parameter" if parameter else "leaf"
-        nan = tensor is not None and labels.not_finite(tensor.grad)
-        idle = node.kind == "accumulate_grad" and self.graph.kind != "live" and not node.executed
         line = node.line if tensor is None or tensor.line is None else tensor.line
         return DrawnNode(
             key=key,
@@ -197,10 +199,15 @@ class _Folding:
             kind=kind,
             lines=labels.leaf_lines(names, tensor, use, frozen, self.language),
             label=self._spoken_leaf(node, names, tensor, kind, line, use),
-            marks=(*(("nan",) if nan else ()), *(("idle",) if idle else ())),
+            marks=self._leaf_marks(node, tensor),
             line=line,
             tensor=None if tensor is None else tensor.id,
         )
+
+    def _is_cut_as_frozen(self, leaf: int) -> bool:
+        if leaf not in self.frozen:  # looked up once for a leaf, however often it is used
+            self.frozen[leaf] = any(edge.reason == "frozen" for edge in self.web.into[leaf])
+        return self.frozen[leaf]
 
     def _spoken_leaf(
         self, node: Node, names: str, tensor: Tensor | None, kind: str, line: int | None, use: tuple[int, int] | None

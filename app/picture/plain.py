@@ -33,7 +33,8 @@ def plain_layout(drawing: Drawing) -> Layout:
 
 
 def _layers(above: list[list[int]], below: list[list[int]]) -> list[list[int]]:
-    """Every node one layer below the lowest that points to it; nodes of a cycle stay in the first."""
+    """Every node one layer below the lowest that points to it, one that nothing points to just above its nearest
+    target; nodes of a cycle stay in the first layer."""
     rank = [0] * len(above)
     waiting = [len(nodes) for nodes in above]
     queue = deque(node for node, left in enumerate(waiting) if not left)
@@ -44,6 +45,9 @@ def _layers(above: list[list[int]], below: list[list[int]]) -> list[list[int]]:
             waiting[target] -= 1
             if not waiting[target]:
                 queue.append(target)
+    for node, targets in enumerate(below):
+        if targets and not above[node]:
+            rank[node] = max(0, min(rank[target] for target in targets) - 1)
     layers: list[list[int]] = [[] for _ in range(max(rank, default=-1) + 1)]
     for node, layer in enumerate(rank):
         layers[layer].append(node)

@@ -4,6 +4,7 @@ Runs in the limited child, on the Graphviz that the pygraphviz wheel brings alon
 the wheel's thin C bindings because the comfortable ones make temporary files, and this child may write none.
 """
 
+import os
 import sys
 
 
@@ -16,7 +17,8 @@ def main() -> None:
         sys.exit(1)
     failed, svg = graphviz.gvRenderData(context, graph, b"svg")
     sys.stdout.buffer.write(svg)
-    sys.exit(failed)
+    sys.stdout.buffer.flush()
+    os._exit(failed)  # at once: nothing is left to tidy up, and someone waits
 
 
 if __name__ == "__main__":
