@@ -26,6 +26,8 @@ REASONS: Final[dict[str, tuple[str, ...]]] = {
     "not_on_path": ("call", "used"),
     "not_on_path_plain": (),
     "unused": ("name",),
+    "unused_or_cut": ("name", "how", "line"),
+    "unused_or_cut_plain": ("name",),
     "cleared": ("line", "call"),
     "cleared_plain": (),
     # computed, not made by hand

@@ -72,7 +72,7 @@ SHAPES = (
     r"|cannot be broadcast|Dimension out of range"
 )
 DTYPES = (
-    r"to have the same dtype|expected scalar type|Found dtype|should be the same dtype"
+    r"have the same dtype|expected scalar type|Found dtype|should be the same dtype"
     r"|result type .* can't be cast"
 )
 

@@ -26,6 +26,7 @@ class Index:
     """Edges by target: towards the loss."""
     makers: dict[Id, list[Node]]
     """Nodes that made the tensor, or that stand for it as a leaf."""
+    cut_edges: tuple[Edge, ...]
     walked: frozenset[Id]
     """Nodes of the graphs of calls."""
     saved_in_calls: frozenset[Id]
@@ -80,6 +81,7 @@ def index(run: Run) -> Index:
         below=dict(below),
         above=dict(above),
         makers=dict(makers),
+        cut_edges=tuple(edge for graph in run.graphs for edge in graph.edges if edge.kind == "cut"),
         walked=frozenset(node.id for graph in calls for node in graph.nodes),
         saved_in_calls=frozenset(
             saved.tensor for graph in calls for node in graph.nodes for saved in node.saved if saved.tensor is not None

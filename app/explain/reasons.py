@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from app.explain.codes import PLAIN, REASONS
-from app.explain.cuts import Cut, leads_to_call, names_of, nearest_cuts, upstream
+from app.explain.cuts import Cut, cut_of, leads_to_call, names_of, nearest_cuts, upstream
 from app.explain.index import Index, label, listed
 from app.run import Graph, HistoryKind, Id, Line, Node, Param, Reason, Tensor
 
@@ -193,7 +193,21 @@ def _off_the_path(evidence: Evidence, tensor: Tensor, nodes: set[Id]) -> Reason:
             (line for node in nodes for edge in index.above.get(node, ()) if (line := _line(index, edge.source))), None
         )
         return say("not_on_path", call=call, used=used)
+    orphan = _orphan_cut(index, tensor)
+    if orphan is not None:
+        return say("unused_or_cut", "likely", name=label(tensor), how=orphan.words, line=orphan.block)
     return say("unused", "likely", name=label(tensor))
+
+
+def _orphan_cut(index: Index, tensor: Tensor) -> Cut | None:
+    """A cut above a computed tensor that is freed, so that it is not known any more what that was computed from."""
+    for edge in index.cut_edges:
+        target, cut = index.nodes.get(edge.target), cut_of(index, edge)
+        if cut is not None and target is not None and target.kind == "leaf" and tensor.id not in target.tensors:
+            stood_for = [index.tensors[id_] for id_ in target.tensors if id_ in index.tensors]
+            if any(not seen.is_leaf or not seen.alive for seen in stood_for):
+                return cut
+    return None
 
 
 def _cut_above(evidence: Evidence, nodes: set[Id]) -> Cut | None:
