@@ -18,6 +18,7 @@ class Admission:
         self.places = places
         self.queue = queue
         self.taken = 0
+        self._ending = 0
         self._line: deque[asyncio.Future[None]] = deque()
         self._recent_seconds: deque[float] = deque(maxlen=_REMEMBERED_RUNS)
 
@@ -30,7 +31,7 @@ class Admission:
         if self.taken < self.places:
             self.taken += 1
             return
-        if len(self._line) >= self.queue:
+        if len(self._line) >= self.queue + self._ending:
             raise Overloaded("all places and the queue are taken", retry_after_seconds=self.retry_after_seconds())
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._line.append(turn)
@@ -40,8 +41,13 @@ class Admission:
             self._step_out(turn)
             raise
 
+    def ending(self) -> None:
+        """A run has its verdict and leaves as soon as its child is dead: who waits for that does not count as queue."""
+        self._ending += 1
+
     def leave(self, held_seconds: float) -> None:
         """Give the place to the next in line."""
+        self._ending -= 1
         self._recent_seconds.append(held_seconds)
         self._pass_on()
 

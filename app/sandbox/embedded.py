@@ -36,6 +36,11 @@ class EmbeddedRunner(SupervisedRunner):
         self._process: asyncio.subprocess.Process | None = None
         self._keeper: asyncio.Task[None] | None = None
 
+    @property
+    def supervisor_pid(self) -> int | None:
+        """The process that runs now, if one does."""
+        return self._process.pid if self._process is not None and self._process.returncode is None else None
+
     async def start(self) -> None:
         """Returns when the supervisor process exists; its zygote boots in the background."""
         await self._launch()

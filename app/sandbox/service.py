@@ -132,6 +132,7 @@ class Service:
         try:
             generation, child = await self._pool.take()
         except BaseException as exc:
+            self._admission.ending()
             self._admission.leave(time.monotonic() - placed)
             if not isinstance(exc, SandboxUnavailable):
                 raise
@@ -140,6 +141,7 @@ class Service:
         try:
             await self._exchange(request, child, writer, asked)
         finally:
+            self._admission.ending()
             _keep(self._burials, self._free(generation, child, placed))
 
     async def _exchange(self, request: Request, child: Child, writer: asyncio.StreamWriter, asked: float) -> None:

@@ -164,6 +164,8 @@ class ZygoteLink:
                 self._understand(payload, descriptors)
             except BlockingIOError:
                 return
+            except ConnectionError:
+                self._mourn()
             except (ProtocolViolation, OSError) as exc:
                 self._break(f"the zygote broke the protocol: {exc}")
             finally:
@@ -175,8 +177,7 @@ class ZygoteLink:
 
     def _understand(self, payload: bytes, descriptors: list[int]) -> None:
         if not payload:
-            self._break(self._obituary())
-            self._kill_children()
+            self._mourn()
             return
         match decode_from_zygote(payload):
             case ZygoteReady() as ready if not self.ready.done():
@@ -197,10 +198,14 @@ class ZygoteLink:
     def _awaits_answer(self) -> bool:
         return self._answer is not None and not self._answer.done()
 
-    def _obituary(self) -> str:
+    def _mourn(self) -> None:
+        """The zygote is dead: say so with its last words, and end its children, whom nobody reaps any more."""
         self._read_log()
         last = next((line for line in reversed(self._log_tail) if line.strip()), "")
-        return "the worker died" + (f": {last}"[:200] if last else "")
+        self._break("the worker died" + (f": {last}"[:200] if last else ""))
+        for child in self._children.values():
+            if not child.gone.done():
+                child.kill()
 
     def _break(self, reason: str) -> None:
         if not self.broken.done():
@@ -210,12 +215,6 @@ class ZygoteLink:
             self._answer.set_exception(SandboxUnavailable(self.broken.result()))
         for child in [child for child in self._children.values() if child.gone.done()]:
             self._settle(child, None)
-
-    def _kill_children(self) -> None:
-        """Nobody reaps them or tells of them any more; their own death signal is only a second net."""
-        for child in self._children.values():
-            if not child.gone.done():
-                child.kill()
 
     def _read_log(self) -> None:
         """Boot messages and tracebacks of the zygote, kept for the status and passed on to our own stderr."""
