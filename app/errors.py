@@ -11,7 +11,7 @@ AppError
 │  └─ ProtocolViolation  a message that has not the declared shape
 ├─ PictureError          ours: the run is still delivered, with its table and JSON
 │  ├─ GraphvizMissing
-│  ├─ NoSuchGraph        nothing to draw, or not a graph of this run
+│  ├─ NoGraph            nothing to draw, or not a graph of this run
 │  ├─ LayoutTimeout      took longer than `limit` seconds, or more memory than allowed
 │  └─ PictureTooLarge
 └─ NotKept               no such run, or no longer kept
@@ -76,8 +76,8 @@ class GraphvizMissing(PictureError):
     code = "graphviz_missing"
 
 
-class NoSuchGraph(PictureError):
-    code = "no_such_graph"
+class NoGraph(PictureError):
+    code = "no_graph"
 
 
 class LayoutTimeout(PictureError):

@@ -14,8 +14,7 @@ from app.picture.style import classes, dot_look
 from app.picture.view import Drawing, DrawnEdge, DrawnNode
 
 _POINTS_PER_INCH: Final = 72.0
-_PLAIN_ABOVE: Final = 300
-_HASTY_ABOVE: Final = 600
+_POLYLINES_ABOVE: Final = 800
 
 
 def readable(drawing: Drawing) -> str:
@@ -62,9 +61,7 @@ def _edge_attributes(edge: DrawnEdge) -> Iterator[str]:
 def _bare(drawing: Drawing) -> Iterator[str]:
     tall = any(len(edge.lines) > 1 for edge in drawing.edges)
     apart = (0.85 if tall else 0.62) if drawing.direction == "TB" else 1.05
-    speed = ",splines=polyline" if len(drawing.nodes) > _PLAIN_ABOVE else ""
-    if len(drawing.nodes) > _HASTY_ABOVE:
-        speed = ",splines=line,nslimit=2,nslimit1=2,mclimit=0.3"
+    speed = ",splines=polyline" if len(drawing.nodes) > _POLYLINES_ABOVE else ""
     yield f"digraph g {{ graph [rankdir={drawing.direction},nodesep=0.28,ranksep={apart}{speed}];"
     yield 'node [shape=box,fixedsize=true,label=""]; edge [arrowhead=none];'
     for index, node in enumerate(drawing.nodes):

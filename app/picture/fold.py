@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from app.errors import NoSuchGraph
+from app.errors import NoGraph
 from app.picture import labels, measure
 from app.picture.quoting import visible
 from app.picture.reach import Kept, Web, keep_nearest, web_of
@@ -17,18 +17,18 @@ _PARALLEL = 4
 
 
 def chosen_graph(run: Run, graph: int | None) -> Graph:
-    """The graph of that id; without one, the last call's, else the live one. Raises NoSuchGraph."""
+    """The graph of that id; without one, the last call's, else the live one. Raises NoGraph."""
     drawable = [each for each in run.graphs if each.nodes]
     if graph is not None:
         drawable = [each for each in drawable if each.id == graph]
     calls = [each for each in drawable if each.kind != "live"]
     if not drawable:
-        raise NoSuchGraph("this run has no graph to draw" if graph is None else f"no graph {graph} in this run")
+        raise NoGraph("this run has no graph to draw" if graph is None else f"no graph {graph} in this run")
     return (calls or drawable)[-1]
 
 
 def fold(run: Run, view: View, budget: int) -> Drawing:
-    """What is drawn of one graph of `run`, with at most `budget` boxes besides the stubs. Raises NoSuchGraph."""
+    """What is drawn of one graph of `run`, with at most `budget` boxes besides the stubs. Raises NoGraph."""
     graph = chosen_graph(run, view.graph)
     web = web_of(graph)
     return _Folding(graph, web, keep_nearest(web, budget), run, view).drawing()

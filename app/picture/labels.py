@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from app.picture.quoting import visible
+from app.picture.quoting import ELLIPSIS, visible
 from app.picture.view import Language, Span, TextLine
 from app.picture.words import say
 from app.run import Edge, Node, Number, Shape, Tensor, TensorSummary
@@ -21,6 +21,8 @@ _CALLS = {
 }
 _BLOCKS = frozenset({"no_grad", "inference_mode"})
 DOT = " · "
+_NAME_LENGTH = 28
+_PATH_LENGTH = 256
 
 
 def shape_text(shape: Shape) -> str:
@@ -37,7 +39,7 @@ def norm_text(norm: Number | None) -> str | None:
         return norm.replace("Infinity", "Inf")
     if not math.isfinite(norm):
         return "NaN" if math.isnan(norm) else "Inf"
-    return f"{norm:.3g}" if norm else "0"
+    return f"{norm:.3g}".replace("e-0", "e-").replace("e+0", "e+") if norm else "0"
 
 
 def gradient_text(gradient: TensorSummary | None) -> str | None:
@@ -53,8 +55,16 @@ def not_finite(gradient: TensorSummary | None) -> bool:
 
 def names_text(tensors: Sequence[Tensor]) -> str:
     """The first names of the first named tensors, each name cut; empty when none has a name."""
-    names = [visible(tensor.names[0], 28) for tensor in tensors[:8] if tensor.names]
+    names = [_short(tensor.names[0]) for tensor in tensors[:8] if tensor.names]
     return ", ".join(names[:2]) + (", …" if len(names) > 2 else "")
+
+
+def _short(name: str) -> str:
+    """A dotted path is cut at its front: its end (`norm2.weight`) tells more."""
+    shown = visible(name, _PATH_LENGTH)
+    if len(shown) <= _NAME_LENGTH or "." not in shown:
+        return visible(name, _NAME_LENGTH)
+    return ELLIPSIS + shown[-_NAME_LENGTH + 1 :]
 
 
 def operation_lines(

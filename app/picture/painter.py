@@ -20,7 +20,7 @@ _READABLE_NODES = 1500
 
 
 def dot_source(run: Run, view: View | None = None, drawn_nodes: int = _READABLE_NODES) -> str:
-    """The picture as DOT text. Raises NoSuchGraph, PictureTooLarge."""
+    """The picture as DOT text. Raises NoGraph, PictureTooLarge."""
     return dot.readable(_fold(run, view or View(), drawn_nodes))
 
 
@@ -46,7 +46,7 @@ class Painter:
             await self._graphviz.start()
 
     async def draw(self, run: Run, view: View | None = None) -> Picture:
-        """The picture of one graph of `run`. Raises NoSuchGraph and PictureTooLarge.
+        """The picture of one graph of `run`. Raises NoGraph and PictureTooLarge.
 
         When Graphviz is missing, fails or takes too long, the drawing is a plain one and its `note` says so.
         """

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from app.errors import NoSuchGraph
+from app.errors import NoGraph
 from app.picture.fold import fold
 from app.picture.view import View
 from app.run import Edge, Graph, Node
@@ -115,12 +115,12 @@ def test_the_last_call_is_drawn_unless_a_graph_is_asked_for():
 
 @pytest.mark.parametrize("run", [made.run_of(), made.run_of(Graph(0, "live", (), ()))])
 def test_nothing_to_draw_is_said(run):
-    with pytest.raises(NoSuchGraph):
+    with pytest.raises(NoGraph):
         drawn(run)
 
 
 def test_an_unknown_graph_is_said():
-    with pytest.raises(NoSuchGraph, match="no graph 5"):
+    with pytest.raises(NoGraph, match="no graph 5"):
         drawn(made.dot_product(), graph=5)
 
 
@@ -177,3 +177,9 @@ def test_a_graph_that_pytorch_never_makes_is_drawn_all_the_same(edges):
 
 def test_words_come_in_chinese_too():
     assert words(box(drawn(made.dot_product(), language="zh"), "n2")) == ["x · 叶子张量 · (5,)", "梯度范数 8.94"]
+
+
+def test_a_long_dotted_name_keeps_its_end():
+    name = "encoder.layers.5.self_attn.out_proj.weight"
+    run = made.run_of(made.graph([made.leaf(0, 0)], [], 0), tensors=[made.tensor(0, name, is_parameter=True)])
+    assert words(box(drawn(run), "n0"))[0].startswith("….5.self_attn.out_proj.weight · parameter")

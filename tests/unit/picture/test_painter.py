@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from app.errors import NoSuchGraph, PictureTooLarge
+from app.errors import NoGraph, PictureTooLarge
 from app.picture import Painter, View
 from app.picture.engine import Engine, bundled_dot, installed_dot
 from app.run import Edge
@@ -86,7 +86,7 @@ async def test_a_long_chain_is_cut_to_the_setting():
 
 
 async def test_nothing_to_draw_is_an_error_of_the_picture():
-    with pytest.raises(NoSuchGraph):
+    with pytest.raises(NoGraph):
         await painted(made.run_of(), any_engine())
 
 
