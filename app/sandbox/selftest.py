@@ -60,8 +60,12 @@ def _end_of(ended: Ended) -> list[str]:
 
 def judge(reported: tuple[str, ...], lines: Iterable[str]) -> SelfTest:
     """What stands, by the child's report of its layers and the lines that the canaries printed."""
-    said = {tuple(words[1:3]): words[3] for line in lines if (words := line.split()[:4])[:1] == ["canary"] if words[3:]}
-    faults = {layer: name for layer, name in CANARIES if said.get((layer, name)) != "held"}
+    said: dict[tuple[str, str], set[str]] = {}
+    for line in lines:
+        match line.split(maxsplit=3):
+            case ["canary", layer, name, verdict]:
+                said.setdefault((layer, name), set()).add(verdict)
+    faults = {layer: name for layer, name in CANARIES if said.get((layer, name)) != {"held"}}
     layers = [_layer(name, True, name in reported, faults.get(name)) for name in REQUIRED_LAYERS]
     layers += _file_layers(reported, faults.get(_FILES))
     layers += [_layer(name, False, name in reported, None) for name in OPTIONAL_LAYERS]

@@ -65,21 +65,26 @@ def listen(path: Path, group: str | None = None) -> socket.socket:
     """A listening socket at `path` that only this user (or `group`) may connect to. Raises BadSocketPath."""
     if len(os.fsencode(path)) > _LONGEST_SOCKET_PATH:
         raise BadSocketPath(f"{path} is longer than the {_LONGEST_SOCKET_PATH} bytes that a unix socket may have")
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         _remove_stale(path)
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        mask = os.umask(0o177)
-        try:
-            listener.bind(str(path))
-        finally:
-            os.umask(mask)
+        _bind_privately(listener, path)
         if group is not None:
             shutil.chown(path, group=int(group) if group.isdigit() else group)
             path.chmod(0o660)
-    except (OSError, LookupError) as exc:
+    except (OSError, LookupError, BadSocketPath) as exc:
+        listener.close()
         raise BadSocketPath(f"cannot listen on {path}: {exc}") from exc
     listener.listen(_BACKLOG)
     return listener
+
+
+def _bind_privately(listener: socket.socket, path: Path) -> None:
+    mask = os.umask(0o177)
+    try:
+        listener.bind(str(path))
+    finally:
+        os.umask(mask)
 
 
 def _remove_stale(path: Path) -> None:
@@ -87,14 +92,14 @@ def _remove_stale(path: Path) -> None:
     if not path.exists():
         return
     if not stat.S_ISSOCK(path.stat().st_mode):
-        raise BadSocketPath(f"{path} exists and is not a socket")
+        raise BadSocketPath("it exists and is not a socket")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
             probe.connect(str(path))
         except ConnectionRefusedError:
             path.unlink()
         else:
-            raise BadSocketPath(f"another supervisor listens on {path}")
+            raise BadSocketPath("another supervisor listens there")
 
 
 async def _serve_socket(options: SupervisorOptions, listener: socket.socket) -> None:

@@ -31,7 +31,7 @@ from app.protocol import (
     encode,
     frame,
 )
-from app.run import Graph, Versions
+from app.run import Edge, Graph, Versions
 from app.sandbox.canaries import CANARIES
 
 LAYERS = (*REQUIRED_LAYERS, FILE_LAYERS[0])
@@ -202,9 +202,8 @@ def deep_nesting(output: int, result: int) -> None:
 
 
 def loose_edge(output: int, result: int) -> None:
-    say(
-        result, payload(b'{"type":"graph","graph":{"id":0,"kind":"live","nodes":[],"edges":[{"source":1,"target":2}]}}')
-    )
+    graph = Graph(id=0, kind="live", nodes=(), edges=(Edge(source=1, target=2),))
+    say(result, frame(GraphCaptured(graph)))
     hang()
 
 

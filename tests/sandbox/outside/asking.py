@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from pathlib import Path
 
 from app.protocol import SandboxStatus
@@ -31,9 +30,9 @@ def supervisor_pid(runner: EmbeddedRunner) -> int:
 def descendants(pid: int) -> list[int]:
     """Every live process below `pid`; the dead that await their reaper do not count."""
     below: dict[int, list[int]] = {}
-    for name in os.listdir("/proc"):
-        if name.isdigit() and (stat := stat_of(int(name))) and stat[0] != "Z":
-            below.setdefault(int(stat[1]), []).append(int(name))
+    for folder in Path("/proc").glob("[0-9]*"):
+        if (stat := stat_of(int(folder.name))) and stat[0] != "Z":
+            below.setdefault(int(stat[1]), []).append(int(folder.name))
     found, unseen = [], [pid]
     while unseen:
         children = below.get(unseen.pop(), [])

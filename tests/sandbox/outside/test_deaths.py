@@ -52,11 +52,12 @@ async def test_a_killed_zygote_ends_its_runs_and_is_replaced(own_runner: Embedde
 async def test_a_killed_supervisor_takes_everything_with_it_and_is_started_again(own_runner: EmbeddedRunner) -> None:
     supervisor = supervisor_pid(own_runner)
     below = descendants(supervisor)
-    with pytest.raises(WorkerDied):
-        async with aclosing(own_runner.run(Request(SLEEPING))) as events:
-            async for event in events:
-                if getattr(event, "text", ""):
-                    os.kill(supervisor, signal.SIGKILL)
+    async with aclosing(own_runner.run(Request(SLEEPING))) as events:
+        while not getattr(await anext(events), "text", ""):
+            pass
+        os.kill(supervisor, signal.SIGKILL)
+        with pytest.raises(WorkerDied):
+            await anext(events)
     await all_gone(below)
     await when_ready(own_runner)
     assert end_of(await events_of(own_runner, "pass")).outcome == "finished"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import aclosing
+from pathlib import Path
 
 import pytest
 
@@ -92,14 +93,20 @@ async def test_code_beyond_the_limit_is_refused(runner: EmbeddedRunner) -> None:
 
 
 async def test_two_runs_at_once_do_not_see_each_other(runner: EmbeddedRunner) -> None:
-    code = (
-        "import builtins, time\nassert not hasattr(builtins, 'mark')\nbuiltins.mark = 1\ntime.sleep(0.3)\nprint('{}')\n"
-    )
-    first, second = await asyncio.gather(events_of(runner, code.format("one")), events_of(runner, code.format("two")))
+    code = """
+import builtins, time
+assert not hasattr(builtins, "mark")
+builtins.mark = 1
+time.sleep(0.3)
+print("{}")
+"""
+    runs = (events_of(runner, code.format(name)) for name in ("one", "two"))
+    first, second = await asyncio.gather(*runs)
     assert (text_of(first), text_of(second)) == ("one\n", "two\n")
 
 
 async def test_one_run_too_many_is_told_when_to_come_again(runner: EmbeddedRunner) -> None:
+    await when_ready(runner)
     sleeping = "import time\ntime.sleep(1)\n"
     async with asyncio.TaskGroup() as group:
         runs = [group.create_task(events_of(runner, sleeping)) for _ in range(4)]  # two places, two in line
@@ -141,7 +148,7 @@ async def test_forty_runs_leave_no_process_and_no_descriptor_behind(runner: Embe
 
 
 def _open_in(pid: int) -> int:
-    return len(os.listdir(f"/proc/{pid}/fd"))
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
 def _open_here() -> int:
