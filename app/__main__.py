@@ -20,6 +20,7 @@ from app.explain import summary_text
 from app.explorer import Explorer
 from app.picture import Painter, standalone_svg
 from app.run import Run
+from app.sandbox import open_runner
 from app.settings import Settings
 from app.store import RunStore
 from app.web.files import page_folder
@@ -132,8 +133,6 @@ async def _run(asked: argparse.Namespace) -> int:
 
 
 async def _evaluate(code: str, seed: int, *, picture: bool) -> Run:
-    from app.sandbox import open_runner
-
     settings = Settings().model_copy(update={"concurrency": 1, "spare_children": 1, "data_dir": None})
     runner, painter, store = open_runner(settings), Painter(settings), RunStore(settings)
     await store.start()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import signal
 import time
 from collections.abc import AsyncGenerator
 from typing import Final, Literal
@@ -31,7 +32,7 @@ from app.run import (
     Tensor,
     Timings,
 )
-from app.sandbox.runner import OutputChunk, Runner, RunnerEvent
+from app.sandbox import OutputChunk, Runner, RunnerEvent
 from app.settings import Settings
 from app.store import RunStore
 
@@ -65,6 +66,7 @@ class Explorer:
         self._painter = painter
         self._store = store
         self._pinned: dict[str, Run] = {}
+        self._was_ready = False
 
     async def run(self, code: str, seed: int = 0, *, picture: bool = False, view: View | None = None) -> Run:
         """One evaluation of `code`; a snippet that fails or is killed is still a Run. Cancelling it kills the child.
@@ -123,9 +125,9 @@ class Explorer:
 
     async def _first(self, events: AsyncGenerator[RunnerEvent, None]) -> RunnerEvent:
         """The first event; while the sandbox boots, waits a bounded time for it."""
-        booting = not (await self._runner.status()).ready
-        with anyio.move_on_after(BOOT_SECONDS if booting else None):
+        with anyio.move_on_after(None if self._was_ready else BOOT_SECONDS):
             async for event in events:
+                self._was_ready = True
                 return event
             raise SandboxUnavailable("the sandbox ended the run before it began")
         detail = (await self._runner.status()).detail
@@ -196,7 +198,10 @@ class Folding:
         """The run so far. Ids that lead nowhere are taken out, so that whoever reads it may follow every id."""
         finished = self._finished or Finished()
         ended = self._ended or Ended(outcome="exited", wall_ms=0.0)
+        last_line = finished.last_line or self._last_line
         status, limit, error = _verdict(ended, self._finished, self._limits.memory_bytes)
+        if status == "killed" and limit is None and error is None:
+            error = SnippetError(type="ProcessEnded", message=_end(ended), line=last_line)
         graphs = _joined(self._graphs, finished.additions)
         return Run(
             id=run_id,
@@ -215,7 +220,7 @@ class Folding:
             graphs=graphs,
             error=error,
             limit=limit,
-            last_line=finished.last_line or self._last_line,
+            last_line=last_line,
             truncated=finished.truncated,
             sandbox=self._started.layers,
         )
@@ -234,6 +239,23 @@ def _verdict(
     if name is not None:
         return "killed", LimitReached(name=name, value=ended.limit_value or 0.0), error
     return "killed", None, error
+
+
+def _end(ended: Ended) -> str:
+    """How a process ended that no limit stopped and that did not report."""
+    if ended.outcome == "protocol":
+        return "the process that ran the snippet sent something else than a report"
+    if ended.signal is not None:
+        return f"the process that ran the snippet died of signal {ended.signal} ({_signal_name(ended.signal)})"
+    code = "" if ended.exit_code is None else f" with exit code {ended.exit_code}"
+    return f"the process that ran the snippet ended{code} before it could report"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return "unknown"
 
 
 def _joined(graphs: dict[int, Graph], additions: tuple[GraphAddition, ...]) -> tuple[Graph, ...]:
@@ -275,12 +297,18 @@ def _linked(tensors: tuple[Tensor, ...], graphs: tuple[Graph, ...]) -> tuple[Ten
 
 
 def _output(written: bytearray, limit_bytes: int) -> Output:
-    return Output(text=written[:limit_bytes].decode(errors="ignore"), truncated=len(written) > limit_bytes)
+    # The sandbox passes on no more than the limit, so that reaching it is all that can be seen of what is missing.
+    return Output(text=written[:limit_bytes].decode(errors="ignore"), truncated=len(written) >= limit_bytes)
 
 
 async def _explained(run: Run) -> Run:
     started = time.perf_counter()
-    explained = await anyio.to_thread.run_sync(explain, run) if _node_count(run) > _MANY_NODES else explain(run)
+    try:
+        explained = await anyio.to_thread.run_sync(explain, run) if _node_count(run) > _MANY_NODES else explain(run)
+    except Exception:
+        # A run holds whatever a hostile child made up; a rule that trips over it must not lose the run.
+        log.exception("run %s could not be explained", run.id)
+        explained = run
     timings = msgspec.structs.replace(explained.timings, explain_ms=_ms_since(started))
     return msgspec.structs.replace(explained, timings=timings)
 

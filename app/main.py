@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import mimetypes
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import anyio
@@ -18,7 +18,7 @@ from app import __version__
 from app.errors import AppError
 from app.explorer import Explorer
 from app.picture import Painter
-from app.sandbox.runner import Runner
+from app.sandbox import Runner, open_runner
 from app.settings import Settings
 from app.store import RunStore
 from app.web import api, explorer_page, health, reference
@@ -44,25 +44,30 @@ _TYPES = {
 
 
 def create_app(
-    settings: Settings | None = None, *, runner: Runner | None = None, painter: Painter | None = None
+    settings: Settings | None = None,
+    *,
+    runner: Runner | None = None,
+    painter: Painter | None = None,
+    welcome: bool = True,
 ) -> FastAPI:
-    """The whole service. It answers as soon as its lifespan has begun; the sandbox boots meanwhile."""
-    settings = settings or Settings()
-    if runner is None:
-        from app.sandbox import open_runner
+    """The whole service. It answers as soon as its lifespan has begun; the sandbox boots meanwhile.
 
-        runner = open_runner(settings)
+    `welcome` runs the first example as soon as that is possible, so that the first visit finds it ready.
+    """
+    settings = settings or Settings()
+    runner = runner or open_runner(settings)
     painter = painter or Painter(settings)
     store = RunStore(settings)
     explorer = Explorer(settings, runner, painter, store)
     pages = Pages(settings, load_examples(page_folder("examples")))
-    showcase = Showcase(explorer)
+    showcase = Showcase(explorer, pages.examples)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await store.start()
+        await _start("sandbox", runner.start)
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_boot, runner, painter)
+            tasks.start_soon(_warm_up, painter, showcase if welcome else None)
             try:
                 yield
             finally:
@@ -93,13 +98,19 @@ def create_app(
     return app
 
 
-async def _boot(runner: Runner, painter: Painter) -> None:
-    """Starts what may take its time. A failure is told by `/readyz` and by each run that it concerns."""
-    for name, start in (("painter", painter.start), ("sandbox", runner.start)):
-        try:
-            await start()
-        except AppError as error:
-            log.error("the %s did not start: %s", name, error)
+async def _start(name: str, start: Callable[[], Awaitable[None]]) -> None:
+    """A failure is told by `/readyz` and by each run that it concerns; the service answers all the same."""
+    try:
+        await start()
+    except (AppError, OSError) as error:
+        log.error("the %s did not start: %s", name, error)
+
+
+async def _warm_up(painter: Painter, showcase: Showcase | None) -> None:
+    """What may take its time, while requests are already answered."""
+    await _start("painter", painter.start)
+    if showcase is not None:
+        await _start("first example", showcase.welcome)
 
 
 def _surround(app: FastAPI, settings: Settings) -> None:

@@ -5,13 +5,14 @@ Server side. Whatever goes wrong, the visitor's code stays in the editor.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
-from app.errors import AppError, CodeNotText
+from app.errors import AppError
 from app.explorer import Explorer
 from app.picture import View
 from app.web.api import unless_gone
@@ -23,6 +24,7 @@ from app.web.showcase import Showcase
 
 FORM: Final = "application/x-www-form-urlencoded"
 _MOST_FIELDS: Final = 20
+_NOT_TEXT: Final = re.compile("[\x00\ud800-\udfff]")
 
 
 def router(explorer: Explorer, pages: Pages, showcase: Showcase) -> APIRouter:
@@ -68,17 +70,17 @@ def router(explorer: Explorer, pages: Pages, showcase: Showcase) -> APIRouter:
 
 
 async def _form_code(request: Request) -> str:
-    """The field `code`, with the line ends that the visitor wrote. Raises Refusal, CodeNotText."""
+    """The field `code`, with the line ends that the visitor wrote; bytes that are no UTF-8 come as lone surrogates, so
+    that `Explorer.run` refuses them and the page can still show the rest. Raises Refusal.
+    """
     refused = request.scope.get("refused")
     if refused is not None:
         raise refused
     if parse_media_type(request.headers.get("content-type", "")).name != FORM:
         raise Refusal("unsupported_media_type", f"Send the form as {FORM}.")
     try:
-        body = (await request.body()).decode("ascii")
-        fields = parse_qsl(body, keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
-    except UnicodeDecodeError as exc:
-        raise CodeNotText("The form is not UTF-8.") from exc
+        body = (await request.body()).decode("latin-1")
+        fields = parse_qsl(body, keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="surrogateescape")
     except ValueError as exc:
         raise Refusal("bad_request", f"The form has more than {_MOST_FIELDS} fields.") from exc
     codes = [value for name, value in fields if name == "code"]
@@ -89,7 +91,7 @@ async def _form_code(request: Request) -> str:
 
 def _showable(code: str) -> str:
     """`code` as a page can hold it."""
-    return code.encode(errors="replace").decode().replace("\0", "\ufffd")
+    return _NOT_TEXT.sub("\ufffd", code)
 
 
 def handle_page_problems(app: FastAPI, pages: Pages) -> None:

@@ -73,6 +73,9 @@ _BY_STATUS: Final = {
 }
 
 
+_RETRY_SECONDS: Final = {"busy": 1.0, "rate_limited": 1.0, "sandbox_unavailable": 5.0}
+
+
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True, rename={"kind": "type"}):
     """What every error answer holds. `kind` is sent as `type`: the address of its explanation."""
 
@@ -107,7 +110,7 @@ def problem(
         detail=(_printable(detail) or kind.advice)[:_LONGEST_DETAIL],
         code=code,
         limit=limit,
-        retry_after=retry_after,
+        retry_after=_RETRY_SECONDS.get(code) if retry_after is None else retry_after,
         request_id=request_id or None,
     )
 

@@ -45,7 +45,7 @@ def _errors_page() -> str:
     rows = Markup().join(row.format(code, kind.status, kind.title, kind.advice) for code, kind in PROBLEMS.items())
     return (
         _HEAD
-        % ("Errors", "/static/css/page.css")
+        % ("Errors", "/static/css/base.css")
         + "<body><main class='errors'><h1>Errors of the API</h1><p>Every error is answered as "
         "<code>application/problem+json</code> (RFC 9457) with type, title, status, detail and code.</p>"
         "<table><thead><tr><th scope='col'>code</th><th scope='col'>status</th><th scope='col'>means</th>"

@@ -166,7 +166,7 @@ def describe(app: FastAPI) -> None:
         made = get_openapi(
             title="Autograd Explorer",
             version=__version__,
-            description="Run a PyTorch snippet in a sandbox: its autograd graph, its gradients, and why one is missing.",
+            description="Run a PyTorch snippet in a sandbox: its autograd graph, its gradients, why one is missing.",
             routes=app.routes,
         )
         components = made.setdefault("components", {})

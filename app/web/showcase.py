@@ -19,11 +19,16 @@ from app.web.languages import Language
 class Showcase:
     """Runs of examples by example and language."""
 
-    def __init__(self, explorer: Explorer) -> None:
+    def __init__(self, explorer: Explorer, examples: tuple[Example, ...]) -> None:
+        self._first = examples[0]
         self._explorer = explorer
         self._runs: dict[str, Run] = {}
         self._drawn: dict[tuple[str, str], Run] = {}
         self._lock = anyio.Lock()
+
+    async def welcome(self) -> None:
+        """Has the first example ready. Raises what `run_of` raises."""
+        await self.run_of(self._first, "en")
 
     async def run_of(self, example: Example, language: Language) -> Run:
         """The run of `example`, with its picture. Raises what `Explorer.run` raises; the next call tries again."""
