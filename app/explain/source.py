@@ -11,6 +11,7 @@ import io
 import re
 import tokenize
 from dataclasses import dataclass
+from functools import cached_property
 
 PARSED_CHARACTERS = 400
 _NEWLINE = re.compile(r"\r\n|\r|\n")
@@ -29,8 +30,13 @@ class LogicalLine:
 
 @dataclass(frozen=True)
 class Source:
+    """A snippet by physical lines; read further only when a rule asks, since most runs need no fix."""
+
     lines: tuple[str, ...]
-    logical: tuple[LogicalLine, ...]
+
+    @cached_property
+    def logical(self) -> tuple[LogicalLine, ...]:
+        return _logical("\n".join(self.lines))
 
     def line_at(self, line: int) -> LogicalLine | None:
         return next((item for item in self.logical if item.first <= line <= item.last), None)
@@ -51,13 +57,7 @@ class Source:
 
 def source(code: str) -> Source:
     """Never raises; the logical lines end where the code can no longer be read."""
-    lines = tuple(_NEWLINE.split(code))
-    return Source(lines, _logical("\n".join(lines)))
-
-
-def segment(text: str, node: ast.expr) -> str:
-    """The text of a part of a statement that stands on one line."""
-    return ast.get_source_segment(text, node) or ""
+    return Source(tuple(_NEWLINE.split(code)))
 
 
 def _parse(text: str) -> list[ast.stmt]:
