@@ -182,4 +182,4 @@ def test_words_come_in_chinese_too():
 def test_a_long_dotted_name_keeps_its_end():
     name = "encoder.layers.5.self_attn.out_proj.weight"
     run = made.run_of(made.graph([made.leaf(0, 0)], [], 0), tensors=[made.tensor(0, name, is_parameter=True)])
-    assert words(box(drawn(run), "n0"))[0].startswith("….5.self_attn.out_proj.weight · parameter")
+    assert words(box(drawn(run), "n0"))[0].startswith("…5.self_attn.out_proj.weight · parameter")
