@@ -25,7 +25,7 @@ class Kind(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """A function as the snippet calls it. `name` is its plain word (`mul`), `mutates` that it changes its first input."""
+    """A function as the snippet calls it. `name` is its plain word (`mul`); `mutates`: it changes its first input."""
 
     kind: Kind
     path: str
@@ -110,6 +110,6 @@ def _plain(name: str) -> str:
 
 
 def _mutates(name: str) -> bool:
-    if name in ("__setitem__", "__ior__", "__iand__", "__ixor__") or name.startswith("__i") and name != "__invert__":
+    if name in ("__setitem__", "__ior__", "__iand__", "__ixor__") or (name.startswith("__i") and name != "__invert__"):
         return name not in ("__int__", "__index__")
     return name.endswith("_") and not name.endswith("__")

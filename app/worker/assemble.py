@@ -109,7 +109,9 @@ class Assembler:
         if type(node) is AccumulateGrad:
             leaf = self._tensors.of(node.variable)
             meta = TensorMeta(shape_of(node.variable), dtype_name(node.variable.dtype))
-            return Facts(self.numbers.of(("leaf", leaf.serial)), "accumulate_grad", "AccumulateGrad", None, None, leaf, (meta,))
+            return Facts(
+                self.numbers.of(("leaf", leaf.serial)), "accumulate_grad", "AccumulateGrad", None, None, leaf, (meta,)
+            )
         number = node_sequence_nr(node)
         kind = "custom" if isinstance(node, PythonNode) else "op"
         event = self._event_of(node)
@@ -220,7 +222,9 @@ class Assembler:
                 self.numbers.of_event[f.event.number] = f.id
                 self.recorded[graph, f.event.number] = (f.event, f.id)
 
-    def edges(self, walked: Walk, facts: list[Facts], gradients: dict[tuple[int, int], TensorSummary]) -> tuple[Edge, ...]:
+    def edges(
+        self, walked: Walk, facts: list[Facts], gradients: dict[tuple[int, int], TensorSummary]
+    ) -> tuple[Edge, ...]:
         found: list[Edge] = []
         position = walked.position
         for source, nexts in enumerate(walked.nexts[: len(facts)]):

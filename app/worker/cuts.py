@@ -49,7 +49,7 @@ def reason_of(event: Event) -> CutReason:
     """Why nothing was recorded, though an input required grad."""
     if event.inference:
         return "inference_mode"
-    if event.api.kind is Kind.LEAVES or event.api.name in _REASONS and not event.off:
+    if event.api.kind is Kind.LEAVES or (event.api.name in _REASONS and not event.off):
         return _REASONS.get(event.api.name, "item")
     if event.off:
         return "no_grad"
@@ -92,7 +92,7 @@ class Cuts:
         return self._placed(cut) if cut.nodes else None
 
     def frozen_under(self, event: Event, node: int, graph: int) -> Cut | None:
-        """Frozen tensors that went into a recorded operation, directly or through operations that they kept unrecorded."""
+        """Frozen tensors that went into a recorded operation, or into what they kept from being recorded before it."""
         cut = Cut(graph)
         for position, (seen, wanted) in enumerate(zip(event.ins, event.wanted, strict=False)):
             if wanted:
@@ -196,11 +196,26 @@ class Cuts:
 
 
 def _node_of(seen: Seen, numbers: Numbers) -> int | None:
-    """The node of a graph that made `seen`: its operation's, or its AccumulateGrad."""
-    event = seen.event
-    if event is not None and event.recorded and event.number in numbers.of_event:
-        return numbers.of_event[event.number]
-    return numbers.known(("leaf", seen.serial))
+    """The node of a graph that made `seen`: its operation's, or its AccumulateGrad.
+
+    Where that node is in no graph (it died before any call), the nearest one that it was computed from.
+    """
+    pending, visited = [seen], {seen.serial}
+    for tensor in pending:  # grows while we go
+        event = tensor.event
+        if event is None or not event.recorded:
+            node = numbers.known(("leaf", tensor.serial))
+        else:
+            node = numbers.of_event.get(event.number)
+        if node is not None:
+            return node
+        if event is None or not event.recorded or len(pending) > _MOST_EVENTS:
+            continue
+        for source, wanted in zip(event.ins, event.wanted, strict=False):
+            if wanted and source.serial not in visited:
+                visited.add(source.serial)
+                pending.append(source)
+    return None
 
 
 def _edge(event: Event, source: int, target: int, position: int, seen: Seen, wanted: bool) -> Edge:

@@ -58,7 +58,7 @@ class Call:
 class Engine:
     """Stands in for `torch.autograd.graph._engine_run_backward`.
 
-    `on_call` is told of every captured call when it has ended; `describe` looks at the nodes before the call frees them.
+    `on_call` is told of every captured call when it has ended; `describe` looks at nodes before the call frees them.
     """
 
     def __init__(
@@ -255,4 +255,3 @@ class Engine:
             return here
         found = {id(e): e for e in (thread.get(number) for thread in list(self._trace.threads)) if e is not None}
         return next(iter(found.values())) if len(found) == 1 else None
-

@@ -21,6 +21,8 @@ def describe_error(exc: BaseException, lines: tuple[str, ...], places: Places) -
     if isinstance(exc, SyntaxError) and not _frames(exc):
         return _syntax_error(exc, lines)
     frames = _frames(exc)
+    if isinstance(exc, MemoryError | RecursionError) and not frames:  # raised by the compiler
+        return SnippetError(type_name(exc), message_of(exc) or "too deeply nested to compile")
     trace = tuple(
         TraceLine(line, _text(frame.f_code.co_qualname, 256), _line_text(lines, line))
         for frame, line, _ in _ends(frames)
@@ -98,4 +100,3 @@ def _syntax_error(exc: SyntaxError, lines: tuple[str, ...]) -> SnippetError:
     end = exc.end_offset - 1 if ends_here and exc.end_offset and exc.end_offset - 1 > (column or 0) else None
     trace = (TraceLine(line, "<module>", _line_text(lines, line)),) if line else ()
     return SnippetError(type_name(exc), _text(exc.msg, _MESSAGE), line, column, end, trace)
-

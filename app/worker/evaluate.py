@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import linecache
 import platform
@@ -32,6 +33,7 @@ try:
 except ImportError:
     numpy = None  # type: ignore[assignment]
 
+_YOUNG_OBJECTS = 5_000
 _INTERRUPTING = (signal.SIGXCPU, signal.SIGUSR1)
 
 
@@ -72,7 +74,7 @@ class Evaluation:
         try:
             program = compile_program(self._job.code)
         except BaseException as exc:
-            return self._error(exc)
+            return describe_error(exc, self._lines, self._places)
         self._capture = Capture(self._job.limits, program, self._places, self._graph_captured, self._progress)
         return self._execute_captured(program, self._capture)
 
@@ -88,7 +90,9 @@ class Evaluation:
         self._memory_exhausted = is_out_of_memory(exc)
         return describe_error(exc, self._lines, self._places)
 
-    def _finish(self, error: SnippetError | None, run_ms: float, stopped: bool = False, line: int | None = None) -> None:
+    def _finish(
+        self, error: SnippetError | None, run_ms: float, stopped: bool = False, line: int | None = None
+    ) -> None:
         began = time.perf_counter()
         message = Finished(
             error=error,
@@ -151,15 +155,19 @@ def _own_process_state(job: Job) -> Iterator[ModuleType]:
     """The process as a snippet expects it: its own `__main__`, streams on descriptors 0 to 2, seeds set."""
     main = ModuleType("__main__")
     main.__dict__["__builtins__"] = __builtins__
+    main.__dict__["__file__"] = FILENAME
     kept = sys.modules.get("__main__"), sys.stdin, sys.stdout, sys.stderr, sys.argv, linecache.cache.get(FILENAME)
     sys.modules["__main__"] = main
     sys.stdin, sys.stdout, sys.stderr = io.StringIO(""), _stream(1, "strict"), _stream(2, "backslashreplace")
     sys.argv = [FILENAME]
     linecache.cache[FILENAME] = (len(job.code), None, [line + "\n" for line in split_lines(job.code)], FILENAME)
+    thresholds = gc.get_threshold()
+    gc.set_threshold(_YOUNG_OBJECTS, *thresholds[1:])  # capture makes many small objects, none of them in cycles
     _seed(job.seed)
     try:
         yield main
     finally:
+        gc.set_threshold(*thresholds)
         if kept[0] is not None:
             sys.modules["__main__"] = kept[0]
         _, sys.stdin, sys.stdout, sys.stderr, sys.argv, source = kept

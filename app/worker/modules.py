@@ -30,7 +30,7 @@ class Modules:
         local = self._trace.local
         is_compiling = torch.compiler.is_compiling
 
-        def __call__(module: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N807
+        def __call__(module: Any, *args: Any, **kwargs: Any) -> Any:
             if is_compiling():
                 return original(module, *args, **kwargs)
             running = local.modules

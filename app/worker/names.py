@@ -22,6 +22,7 @@ _RANK = {"assigned": VARIABLE, "passed": PASSED, "looped": LOOPED}
 _DULL = (int, float, str, bool, bytes, type(None), type)
 _ELEMENTS = 64
 _DEPTH = 3
+_MOST_AT_BINDING = 5_000
 _MOST_VISITED = 20_000
 
 
@@ -33,21 +34,25 @@ class Names:
         self._trace = trace
         self._modules = modules
         self._bindings = bindings
+        self._times = [0] * len(bindings)
         self._latest: dict[tuple[int, str], Seen] = {}
         self._order = itertools.count()
 
     def bound(self, number: int, value: Any) -> None:
         """The name of binding `number` now stands for `value`. Never raises, returns nothing, changes nothing."""
         kind = type(value)
-        if kind in _DULL or torch.compiler.is_compiling():
+        if kind in _DULL or torch.compiler.is_compiling() or number >= len(self._bindings):
             return
         try:
+            self._times[number] += 1
+            if self._times[number] > _MOST_AT_BINDING:
+                return  # the last value is found in the namespace
             binding = self._bindings[number]
             if issubclass(kind, torch.Tensor):
                 self._bind(value, binding)
             elif issubclass(kind, torch.nn.Module):
                 self._modules.bind(value, binding.name)
-            elif kind is list or kind is tuple:
+            elif (kind is list or kind is tuple) and binding.how == "assigned":
                 self._bind_elements(value, binding)
         except Exception as exc:
             self._trace.fault(exc)
@@ -67,19 +72,20 @@ class Names:
         self._latest[binding.scope, binding.name] = seen
 
     def _bind_elements(self, values: Any, binding: Binding) -> None:
-        rank = max(INSIDE, _RANK[binding.how])
         for index, value in enumerate(values[:_ELEMENTS]):
             if issubclass(type(value), torch.Tensor):
                 with torch._C.DisableTorchFunction():
                     seen = self._tensors.of(value)
                 if seen.first_line is None:
                     seen.first_line = binding.line
-                seen.name(f"{binding.name}[{index}]"[:256], rank, next(self._order))
+                seen.name(f"{binding.name}[{index}]"[:256], INSIDE, next(self._order))
 
     def from_namespace(self, namespace: dict[str, Any]) -> list[Seen]:
         """Name what the snippet's variables hold now. Returns those tensors."""
         found: list[Seen] = []
-        looped = {b.name for b in self._bindings if b.how == "looped"} - {b.name for b in self._bindings if b.how == "assigned"}
+        looped = {b.name for b in self._bindings if b.how == "looped"} - {
+            b.name for b in self._bindings if b.how == "assigned"
+        }
         for path, value, depth in _walk_values(namespace):
             if issubclass(type(value), torch.Tensor):
                 with torch._C.DisableTorchFunction():
@@ -135,6 +141,6 @@ def _inside(value: Any) -> list[tuple[str, Any]]:
         return []
     if type(attributes) is not dict:
         return []
-    return [(f".{key}", inner) for key, inner in itertools.islice(attributes.copy().items(), _ELEMENTS) if type(key) is str]
-
-
+    return [
+        (f".{key}", inner) for key, inner in itertools.islice(attributes.copy().items(), _ELEMENTS) if type(key) is str
+    ]

@@ -45,12 +45,20 @@ class Places:
 
     def __init__(self, lines: tuple[str, ...]) -> None:
         self._lines = lines
+        self._known: dict[tuple[int, int], tuple[CodeType, Place]] = {}
         self._positions: dict[CodeType, list[tuple[int | None, int | None, int | None, int | None]]] = {}
 
     def place(self, code: CodeType | None, instruction: int) -> Place:
         """The place of the instruction at byte offset `instruction`."""
         if code is None:
             return NOWHERE
+        key = (id(code), instruction)
+        known = self._known.get(key)
+        if known is None or known[0] is not code:
+            known = self._known[key] = (code, self._find(code, instruction))
+        return known[1]
+
+    def _find(self, code: CodeType, instruction: int) -> Place:
         positions = self._positions.get(code)
         if positions is None:
             positions = self._positions[code] = list(code.co_positions())
@@ -64,7 +72,9 @@ class Places:
             return Place(line)
         column = self._characters(line, start)
         same = end_line == line
-        return Place(line, column, self._characters(line, end) if same else None, self._text(line, column, end_line, end))
+        return Place(
+            line, column, self._characters(line, end) if same else None, self._text(line, column, end_line, end)
+        )
 
     def _characters(self, line: int, byte: int) -> int:
         """Python counts columns in bytes of UTF-8; readers count characters."""

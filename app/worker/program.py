@@ -47,6 +47,7 @@ def split_lines(code: str) -> tuple[str, ...]:
 
 def compile_program(code: str) -> Program:
     """Compile `code` with probes. Raises what plain `compile` raises for it, and warns what it warns."""
+    code = code.removeprefix("\ufeff")  # the mark that some editors put before the first line
     plain = compile(code, FILENAME, "exec", dont_inherit=True)
     lines = split_lines(code)
     try:
@@ -124,9 +125,7 @@ def _probe_arguments(function: ast.FunctionDef | ast.AsyncFunctionDef, scope: in
     arguments = function.args
     names = [a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
     probes = [
-        _probe(name, function.lineno, scope, "passed", bindings)
-        for name in names
-        if name not in ("self", "cls", "ctx")
+        _probe(name, function.lineno, scope, "passed", bindings) for name in names if name not in ("self", "cls", "ctx")
     ]
     after = 1 if ast.get_docstring(function, clean=False) is not None else 0
     function.body[after:after] = probes

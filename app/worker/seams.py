@@ -33,7 +33,9 @@ _APPLY = Api(Kind.OPERATION, "torch.autograd.Function.apply", "apply")
 class Seams:
     """Everything that is patched while a snippet runs. Use as a context manager; afterwards PyTorch is as before."""
 
-    def __init__(self, trace: Trace, tensors: Tensors, engine: Engine, modules: Modules, bound: Callable[..., None]) -> None:
+    def __init__(
+        self, trace: Trace, tensors: Tensors, engine: Engine, modules: Modules, bound: Callable[..., None]
+    ) -> None:
         self._trace = trace
         self._tensors = tensors
         self._engine = engine
@@ -185,7 +187,7 @@ class Seams:
         original = torch.autograd.grad_mode.inference_mode.__enter__
         trace = self._trace
 
-        def __enter__(mode: Any) -> Any:  # noqa: N807
+        def __enter__(mode: Any) -> Any:
             if not torch.is_inference_mode_enabled():
                 trace.local.inference_line = _switch_line(sys._getframe(1))
             return original(mode)

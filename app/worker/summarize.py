@@ -20,7 +20,7 @@ _SAMPLE = 65_536
 _BINS = 20
 
 
-class unobserved:  # noqa: N801 - reads as a statement
+class unobserved:
     """What runs inside is seen by no mode of the snippet's or ours, and is not recorded by autograd."""
 
     __slots__ = ("_functions", "_grad", "_modes")
@@ -213,7 +213,7 @@ def _large_histogram(finite: Any) -> Histogram | None:
 
 
 def _corner(elements: Any, limit: int) -> tuple[tuple[Scalar, ...], tuple[int, ...]]:
-    """The leading corner of at most `limit` elements, row-major, and its shape. The last dimensions are kept longest."""
+    """The leading corner of at most `limit` elements, row-major, and its shape; the last dimensions are kept longest."""
     shape = list(elements.shape)
     for dim in range(len(shape)):
         while shape[dim] > 1 and math.prod(shape) > limit:

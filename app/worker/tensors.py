@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from app.worker.trace import Event
 
 Tensor: Any = torch.Tensor
+_Parameter: Any = torch.nn.Parameter
 _HISTORY = 64
 
 
@@ -23,6 +24,7 @@ class Seen:
     """One tensor. `event` made it; `first_line` is where it was met first; `names` are (rank, name) as bound."""
 
     __slots__ = (
+        "__weakref__",
         "dtype",
         "event",
         "first_line",
@@ -34,7 +36,6 @@ class Seen:
         "requires_grad",
         "serial",
         "shape",
-        "__weakref__",
     )
 
     def __init__(self, serial: int, tensor: Any) -> None:
@@ -45,7 +46,7 @@ class Seen:
         self.names: dict[str, tuple[int, int]] | None = None
         self.history: list[tuple[str, int, int]] | None = None
         self.gradient_of: Seen | None = None
-        self.is_parameter = type(tensor) is torch.nn.Parameter
+        self.is_parameter = type(tensor) is _Parameter
         self.requires_grad = False
         try:
             self.requires_grad = tensor.requires_grad

@@ -29,10 +29,24 @@ _SEQUENCES = (list, tuple, dict)
 _PROGRESS_SECONDS = 0.1
 _MOST_RANGE = 1_000_000
 _MOST_KEPT = 2_000_000
+_MOST_AT_SITE = 5_000
+
+
+class Site:
+    """One call expression of the snippet; `light` stands for its calls once there were too many to keep each."""
+
+    __slots__ = ("calls", "code", "instruction", "light", "line")
+
+    def __init__(self, frame: FrameType) -> None:
+        self.code: CodeType = frame.f_code
+        self.instruction = frame.f_lasti
+        self.line = frame.f_lineno
+        self.calls = 0
+        self.light: Event | None = None
 
 
 class Event:
-    """One call of a PyTorch function. `wanted[i]` says whether `ins[i]` required grad; `recorded` that nodes came of it.
+    """One call of a PyTorch function. `wanted[i]`: `ins[i]` required grad; `recorded`: nodes came of it.
 
     `code` and `instruction` tell where the snippet was; they are turned into columns only when somebody asks.
     `switch_line` is where grad or inference mode was switched, when that kept the call from being recorded.
@@ -43,17 +57,17 @@ class Event:
         "recorded", "switch_line", "wanted",
     )  # fmt: skip
 
-    def __init__(self, number: int, api: Api, frame: FrameType | None, module: str | None) -> None:
+    def __init__(self, number: int, api: Api, site: Site | None, module: str | None) -> None:
         self.number = number
         self.api = api
         self.module = module
         self.code: CodeType | None = None
         self.instruction = 0
         self.line: int | None = None
-        if frame is not None:
-            self.code = frame.f_code
-            self.instruction = frame.f_lasti
-            self.line = frame.f_lineno
+        if site is not None:
+            self.code = site.code
+            self.instruction = site.instruction
+            self.line = site.line
         self.ins: tuple[Seen, ...] = ()
         self.outs: tuple[Seen, ...] = ()
         self.wanted: tuple[bool, ...] = ()
@@ -92,6 +106,7 @@ class Trace:
         self.last_line: int | None = None
         self.operands: tuple[Seen, ...] = ()
         self.faults: list[str] = []
+        self._sites: dict[tuple[int, int], Site] = {}
         self.left_values: dict[Any, Event] = {}
         self._limit = limit
         self._on_progress = on_progress
@@ -99,33 +114,53 @@ class Trace:
 
     # --- called by the seams ---
 
-    def operation(self, api: Api, first: int, args: Any, kwargs: Any, result: Any, frame: FrameType | None) -> Event | None:
+    def operation(
+        self, api: Api, first: int, args: Any, kwargs: Any, result: Any, frame: FrameType | None
+    ) -> Event | None:
         """Keep that `api` was called: which tensors went in and came out, and which nodes it made."""
         state = self.local
         end = sequence_nr()
         while frame is not None and frame.f_code.co_filename != FILENAME:
             frame = frame.f_back
-        if frame is not None:
-            self.last_line = frame.f_lineno
-        light = self.muted or state.in_function or state.calls
-        if (light and end == first) or frame is None:
+        if frame is None:
+            if end > first:
+                self._claim(state, first, end, Event(-1, api, None, None))
+            return None
+        site = self._site(frame)
+        if self.muted or state.in_function or state.calls or site.calls > _MOST_AT_SITE:
+            if end > first:
+                self._claim(state, first, end, self._light(state, site, api))
             self.tick()
-            if frame is None and end > first:
-                self._claim(state, first, end, Event(self.count, api, None, None))
             return None
         modules = state.modules
-        event = Event(self.count, api, frame, modules[-1][1] if modules else None)
+        event = Event(self.count, api, site, modules[-1][1] if modules else None)
         if end > first:
             event.recorded = True
             event.last = end - 1
             self._claim(state, first, end, event)
-        if not light:
-            self._link(state, event, args, kwargs, result)
-            self.count += 1
-            if self.count >= self._limit:
-                self.muted = self.truncated = True
+        self._link(state, event, args, kwargs, result)
+        self.count += 1
+        if self.count >= self._limit:
+            self.muted = self.truncated = True
         self.tick()
         return event
+
+    def _site(self, frame: FrameType) -> Site:
+        """The site where `frame` stands. Keyed by identity: hashing code objects is slow."""
+        key = (id(frame.f_code), frame.f_lasti)
+        site = self._sites.get(key)
+        if site is None or site.code is not frame.f_code:
+            site = self._sites[key] = Site(frame)
+        site.calls += 1
+        self.last_line = site.line
+        return site
+
+    def _light(self, state: ThreadState, site: Site, api: Api) -> Event:
+        """An event that only tells where its nodes come from; one serves all calls of a site."""
+        if site.light is None or site.light.api is not api:
+            site.light = Event(-1, api, site, state.modules[-1][1] if state.modules else None)
+            site.light.recorded = True
+        return site.light
 
     def fault(self, exc: BaseException) -> None:
         """Capture itself went wrong somewhere: the run goes on, and says that not everything is told."""

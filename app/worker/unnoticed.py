@@ -1,4 +1,4 @@
-"""What a snippet prints shows no frames of ours: warnings name its own lines, tracebacks skip us. Inside the sandbox."""
+"""What a snippet prints shows no frames of ours: warnings name its lines, tracebacks skip us. Inside the sandbox."""
 
 from __future__ import annotations
 

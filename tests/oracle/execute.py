@@ -1,7 +1,7 @@
 """Runs many snippets in one process, either plainly or under capture, and writes down what each did.
 
-Started by the tests as `python -m tests.oracle.execute plain|captured IN.json OUT.json`. The plain side knows nothing of
-`app`: it executes the text as Python would and counts graphs with a walk of its own and with torchviz.
+Started by the tests as `python -m tests.oracle.execute plain|captured IN.json OUT.json`. The plain side knows nothing
+of `app`: it executes the text as Python would and counts graphs with a walk of its own and with torchviz.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
 """Small snippets, each with something in it that capture could disturb or miscount."""
 
+# ruff: noqa: E501 - a snippet is easier to read whole
 from __future__ import annotations
 
 SITUATIONS: dict[str, str] = {
@@ -426,6 +427,10 @@ print(x.grad)
     "indentation": "if True:\nx = 1\n",
 }
 SITUATIONS = {
-    name: ("import torch\n" + code if not code.lstrip("\n").startswith('"""') else code.lstrip("\n").replace(
-        "import inspect\n", "import inspect, torch\n")) for name, code in SITUATIONS.items()
+    name: (
+        "import torch\n" + code
+        if not code.lstrip("\n").startswith('"""')
+        else code.lstrip("\n").replace("import inspect\n", "import inspect, torch\n")
+    )
+    for name, code in SITUATIONS.items()
 }
