@@ -27,8 +27,11 @@ Scalar = bool | int | float | NonFinite | tuple[Number, Number]
 """One element of a tensor; a complex one is its (real, imaginary) pair."""
 
 
-class Value(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=False):
-    """Base of all values here: immutable, compared by content, unknown fields refused when decoded."""
+class Value(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=False, gc=False):
+    """Base of all values here: immutable, compared by content, unknown fields refused when decoded.
+
+    Values hold values, never one another in a circle, so the garbage collector need not look at them (`gc=False`).
+    """
 
 
 class Histogram(Value, frozen=True):
@@ -262,7 +265,10 @@ class TraceLine(Value, frozen=True):
 
 
 class SnippetError(Value, frozen=True):
-    """The exception that ended the snippet. `message` is cut at its bound; lines are the snippet's only."""
+    """The exception that ended the snippet. `message` is cut at its bound; lines are the snippet's only.
+
+    `operands` are the tensors that the operation which raised it was given, when one did.
+    """
 
     type: Name
     message: Text
@@ -270,6 +276,7 @@ class SnippetError(Value, frozen=True):
     column: Column | None = None
     end_column: Column | None = None
     traceback: Annotated[tuple[TraceLine, ...], Meta(max_length=64)] = ()
+    operands: Annotated[tuple[TensorMeta, ...], Meta(max_length=8)] = ()
 
 
 class LimitReached(Value, frozen=True):
