@@ -12,9 +12,14 @@ from collections.abc import Collection, Iterable
 from app.errors import ProtocolViolation
 from app.protocol import Confined, Finished, FromChild, GraphCaptured, Limits, Progress, decode_from_child
 from app.run import Edge, Graph, GraphAddition, Id, Node
+from app.sandbox.pieces import EDGES_PER_NODE, decode_in_pieces
 
-EDGES_PER_NODE = 64
-"""More edges than this for every allowed node are no graph that capture would report."""
+_LARGE_BYTES = 2**18
+
+
+def is_large(payload: bytes) -> bool:
+    """Whether decoding it takes long enough to be felt by others."""
+    return len(payload) > _LARGE_BYTES
 
 
 class Examiner:
@@ -28,7 +33,9 @@ class Examiner:
         self._finished = False
 
     def admit(self, payload: bytes) -> Progress | GraphCaptured | Finished:
-        """The message in `payload`. Raises ProtocolViolation."""
+        """The message in `payload`. Raises ProtocolViolation. A large one wants a thread."""
+        if is_large(payload):
+            return self.examine(decode_in_pieces(payload, self._limits))
         return self.examine(decode_from_child(payload))
 
     def examine(self, message: FromChild) -> Progress | GraphCaptured | Finished:

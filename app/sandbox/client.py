@@ -28,7 +28,7 @@ from app.protocol import (
     StatusQuestion,
     decode_from_supervisor,
 )
-from app.sandbox.check import Examiner
+from app.sandbox.check import Examiner, is_large
 from app.sandbox.records import STREAM_BUFFER_BYTES, read_record, write_message
 from app.sandbox.runner import OutputChunk, RunnerEvent
 
@@ -37,7 +37,6 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 _STATUS_SECONDS = 5.0
 _SILENCE_SECONDS = 60.0  # beyond the run's own wall clock
 _RECORD_BYTES = 2**32 - 1
-_DECODED_IN_PLACE_BYTES = 2**18
 _NOT_TEXT = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -133,9 +132,9 @@ async def _events(reader: asyncio.StreamReader, started: Started) -> AsyncIterat
 
 async def _admit(examiner: Examiner, payload: bytes) -> Progress | GraphCaptured | Finished:
     """Large results are decoded beside the event loop, so that one run cannot hold up all others."""
-    if len(payload) <= _DECODED_IN_PLACE_BYTES:
-        return examiner.admit(payload)
-    return await asyncio.to_thread(examiner.admit, payload)
+    if is_large(payload):
+        return await asyncio.to_thread(examiner.admit, payload)
+    return examiner.admit(payload)
 
 
 class _OutputText:
