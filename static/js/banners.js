@@ -3,7 +3,7 @@ import { h, one } from "./dom.js";
 /** @import { Shown, Store, Words } from "./types.d.ts" */
 /** @typedef {{ key: string, text: string, action?: [string, () => void] }} Banner */
 
-/** @param {Store} store @param {Words} t @param {{ retry(): void, table(): void }} page */
+/** @param {Store} store @param {Words} t @param {{ retry(): void, table(): void, choose(graph: number): void }} page */
 export function showBanners(store, t, page) {
   const holder = one("#banners");
   const draw = () => {
@@ -17,7 +17,7 @@ export function showBanners(store, t, page) {
   return draw;
 }
 
-/** @param {Readonly<Shown>} now @param {Words} t @param {{ retry(): void, table(): void }} page @returns {Banner[]} */
+/** @param {Readonly<Shown>} now @param {Words} t @param {{ retry(): void, table(): void, choose(graph: number): void }} page @returns {Banner[]} */
 function bannersOf({ state, run, drawn, graph, edited, failed, picture: latest }, t, page) {
   /** @type {Banner[]} */
   const banners = [];
@@ -36,6 +36,8 @@ function bannersOf({ state, run, drawn, graph, edited, failed, picture: latest }
   else if (picture?.simplified) banners.push({ key: "simplified", text: t("banner.simplified"), action: table });
   else if (nodes > 150) banners.push({ key: "big", text: t("banner.big", { nodes: t.count("count.nodes", nodes) }), action: table });
   if (Object.values(drawn.truncated).some(Boolean)) banners.push({ key: "truncated", text: t("banner.truncated") });
+  const apart = graph.graph.kind === "live" ? undefined : drawn.graphs.find((one) => one.kind === "live" && one.edges.some((edge) => edge.kind === "cut"));
+  if (apart && run === drawn) banners.push({ key: "apart", text: t("banner.apart"), action: [t("banner.apart.show"), () => page.choose(apart.id)] });
   if (edited && run === drawn && state !== "running") banners.push({ key: "stale", text: t("banner.stale") });
   return banners;
 }

@@ -1,6 +1,6 @@
 // The page's composition root: builds every part once and joins them through the store.
 import { showBanners } from "./banners.js";
-import { all, one } from "./dom.js";
+import { one } from "./dom.js";
 import { keepDraft, readDraft } from "./draft.js";
 import { createExamples, createNotice } from "./examples.js";
 import { showFindings } from "./explain.js";
@@ -49,7 +49,7 @@ const links = {
 
 const drawing = createDrawing(store, t, language, links);
 const runner = createRunner(store, t, () => editor.read(), show);
-showBanners(store, t, { retry: () => void runner.run(), table: drawing.table });
+showBanners(store, t, { retry: () => void runner.run(), table: drawing.table, choose: drawing.choose });
 showNode(store, t, links);
 showGradients(store, t, links);
 showOutput(store, t, links, () => store.set({ tab: "explain" }));
@@ -145,6 +145,6 @@ async function enhance() {
   if (run && plain.read() === run.code) mark(run);
 }
 
+one("#legend").toggleAttribute("open", one("#stage").clientHeight > 380);
 begin();
 await enhance();
-for (const link of all("a[data-language]")) link.addEventListener("click", () => keepDraft(editor.read(), untouched));

@@ -26,7 +26,7 @@ async def test_every_answer_has_the_security_headers(client: httpx.AsyncClient, 
         "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     )
     assert headers["x-content-type-options"] == "nosniff"
-    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["referrer-policy"] == "same-origin"
     assert headers["cross-origin-opener-policy"] == "same-origin"
     assert "permissions-policy" in headers
     assert re.fullmatch("[0-9a-f]{16}", headers["x-request-id"])
