@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch.overrides import resolve_name
 
+from app.worker.text import sendable
+
 
 class Kind(enum.Enum):
     OPERATION = enum.auto()
@@ -67,6 +69,7 @@ def api_of(func: Any) -> Api:
 
 def _classify(func: Any) -> Api:
     name = str(getattr(func, "__name__", "") or "")
+    name = sendable(name)
     owner = str(getattr(getattr(func, "__self__", None), "__name__", "") or "")
     path = _path(func, name)
     if name == "__set__":
@@ -97,9 +100,9 @@ def _kind(func: Any, name: str) -> Kind:
 
 def _path(func: Any, name: str) -> str:
     try:
-        return str(resolve_name(func) or getattr(func, "__qualname__", None) or name)[:256]
+        return sendable(str(resolve_name(func) or getattr(func, "__qualname__", None) or name))
     except Exception:
-        return name[:256]
+        return name
 
 
 def _plain(name: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from app.protocol import GraphCaptured, Limits
-from app.run import Edge, Graph, GraphAddition, Node, Tensor, Truncated
+from app.run import Edge, Graph, GraphAddition, Node, Tensor, TensorMeta, Truncated
 from app.worker.assemble import Assembler
 from app.worker.cuts import Cut, Cuts
 from app.worker.engine import Call, Engine
@@ -19,6 +19,8 @@ from app.worker.names import Names
 from app.worker.places import Places
 from app.worker.program import Program
 from app.worker.seams import Seams
+from app.worker.summarize import dtype_name, shape_of
+from app.worker.table import Table
 from app.worker.tensors import Seen, Tensors
 from app.worker.trace import Trace
 from app.worker.walk import node_sequence_nr, walk
@@ -26,6 +28,7 @@ from app.worker.walk import node_sequence_nr, walk
 _MOST_CUTS = 200
 _MOST_RECORDED = 2_000
 _SUMMARY_SECONDS = 2.0
+_BYTES_AN_ELEMENT = 160  # a number as text, in values and in gradients, within a quarter of the result
 _QUICK_SECONDS = 0.1
 _QUICK_NODES = 5_000
 
@@ -55,9 +58,16 @@ class Capture:
         self._tensors = Tensors()
         self._trace = Trace(self._tensors, limits.events, progress)
         self._assembler = Assembler(places, self._trace, self._tensors, limits.tensors)
+        self._table = Table(self._assembler.ids, self._assembler.values_then)
         self._cuts = Cuts(self._assembler)
         self._engine = Engine(
-            self._trace, self._tensors, limits.graphs, limits.nodes, self._assembler.describe, self._call_ended
+            self._trace,
+            self._tensors,
+            limits.graphs,
+            limits.nodes,
+            limits.result_bytes,
+            self._assembler.describe,
+            self._call_ended,
         )
         self._assembler.attach(self._engine.event_of)
         modules = Modules(self._trace)
@@ -73,6 +83,10 @@ class Capture:
     def faults(self) -> list[str]:
         """What went wrong in capture itself; empty, or a bug of ours."""
         return self._trace.faults
+
+    def operands_of(self, exc: BaseException) -> tuple[TensorMeta, ...]:
+        """Shapes and dtypes of what was given to the operation that raised `exc`."""
+        return tuple(TensorMeta(shape_of(seen), dtype_name(seen.dtype)) for seen in self._trace.operands_of(exc))
 
     # --- while it runs ---
 
@@ -119,7 +133,7 @@ class Capture:
             call.walk.let_go()
 
     def _live_graph(self, most: int | None) -> Graph | None:
-        reached = self._assembler.numbers.known
+        reached = self._assembler.ids.known
         roots: list[Any] = []
         for _, tensor in self._tensors.alive():
             node = _live_root(tensor)
@@ -170,7 +184,8 @@ class Capture:
         kept = list(wanted.values())[: self._limits.tensors]
         self._assembler.truncated_tensors |= len(kept) < len(wanted)
         kept.sort(key=lambda seen: seen.serial)
-        return tuple(self._assembler.tensor(seen, self._limits.preview_elements, deadline) for seen in kept)
+        preview = min(self._limits.preview_elements, self._limits.result_bytes // (_BYTES_AN_ELEMENT * len(kept) + 1))
+        return tuple(self._table.tensor(seen, max(1, preview), deadline) for seen in kept)
 
     def _truncated(self) -> Truncated:
         return Truncated(

@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 
 from app.run import CutReason, Edge, Node, TensorMeta
 from app.worker.apis import Kind
-from app.worker.assemble import Assembler, Numbers
+from app.worker.assemble import Assembler
+from app.worker.events import Event
+from app.worker.ids import Ids
 from app.worker.summarize import dtype_name, shape_of
+from app.worker.table import names_of
 from app.worker.tensors import Seen
-from app.worker.trace import Event
 
 _REASONS: dict[str, CutReason] = {
     "detach": "detach",
@@ -111,22 +113,22 @@ class Cuts:
 
     def _placed(self, cut: Cut) -> Cut:
         for node in cut.nodes:
-            self._assembler.numbers.tell(cut.graph, node.id)
+            self._assembler.ids.tell(cut.graph, node.id)
         return cut
 
     def _graph_of(self, events: list[Event]) -> int | None:
         """The latest graph that holds a node which these operations cut off."""
-        numbers = self._assembler.numbers
+        ids = self._assembler.ids
         inputs = [(seen, wanted) for e in events for seen, wanted in zip(e.ins, e.wanted, strict=False)]
-        nodes = [_node_of(seen, numbers) for seen, wanted in inputs if wanted]
-        graphs = [numbers.graph_of[n] for n in nodes if n is not None and n in numbers.graph_of]
+        nodes = [_node_of(seen, ids) for seen, wanted in inputs if wanted]
+        graphs = [ids.graph_of[n] for n in nodes if n is not None and n in ids.graph_of]
         return max(graphs) if graphs else None
 
     def _id(self, event: Event) -> int:
-        return self._assembler.numbers.of(("event", event.number))
+        return self._assembler.ids.of(("event", event.number))
 
     def _tell(self, tops: list[Event], cut: Cut) -> None:
-        told = self._assembler.numbers.members(cut.graph)
+        told = self._assembler.ids.members(cut.graph)
         own = {node.id for node in cut.nodes}
         for event in _ancestry(tops):
             number = self._id(event)
@@ -165,9 +167,9 @@ class Cuts:
 
         Else a node that stands for the tensor itself.
         """
-        numbers = self._assembler.numbers
-        node = _node_of(seen, numbers)
-        if node is not None and node in numbers.members(cut.graph):
+        ids = self._assembler.ids
+        node = _node_of(seen, ids)
+        if node is not None and node in ids.members(cut.graph):
             return node
         made_by = seen.event
         if not wanted and made_by is not None and _drawn(made_by) and made_by.number < event.number:
@@ -176,17 +178,17 @@ class Cuts:
 
     def _leaf(self, seen: Seen, cut: Cut) -> int:
         assembler = self._assembler
-        accumulate = assembler.numbers.known(("leaf", seen.serial))
-        if accumulate is not None and accumulate in assembler.numbers.members(cut.graph):
+        accumulate = assembler.ids.known(("leaf", seen.serial))
+        if accumulate is not None and accumulate in assembler.ids.members(cut.graph):
             return accumulate
-        number = assembler.numbers.of(("tensor", seen.serial))
-        if number in assembler.numbers.members(cut.graph) or any(node.id == number for node in cut.nodes):
+        number = assembler.ids.of(("tensor", seen.serial))
+        if number in assembler.ids.members(cut.graph) or any(node.id == number for node in cut.nodes):
             return number
         cut.nodes.append(
             Node(
                 id=number,
                 kind="leaf",
-                name=assembler.name_of(seen) or "tensor",
+                name=next(iter(names_of(seen)), "tensor"),
                 line=seen.made_line(),
                 tensors=(seen.serial,) if assembler.mention(seen) else (),
                 outputs=(_meta(seen),),
@@ -195,7 +197,7 @@ class Cuts:
         return number
 
 
-def _node_of(seen: Seen, numbers: Numbers) -> int | None:
+def _node_of(seen: Seen, ids: Ids) -> int | None:
     """The node of a graph that made `seen`: its operation's, or its AccumulateGrad.
 
     Where that node is in no graph (it died before any call), the nearest one that it was computed from.
@@ -204,9 +206,9 @@ def _node_of(seen: Seen, numbers: Numbers) -> int | None:
     for tensor in pending:  # grows while we go
         event = tensor.event
         if event is None or not event.recorded:
-            node = numbers.known(("leaf", tensor.serial))
+            node = ids.known(("leaf", tensor.serial))
         else:
-            node = numbers.of_event.get(event.number)
+            node = ids.of_event.get(event.number)
         if node is not None:
             return node
         if event is None or not event.recorded or len(pending) > _MOST_EVENTS:

@@ -16,10 +16,11 @@ import torch
 import torch.autograd.graph
 
 from app.run import TensorSummary
-from app.worker.places import calling_frame
+from app.worker.events import Event
+from app.worker.places import calling_frame, line_of
 from app.worker.summarize import summary_of, unobserved
 from app.worker.tensors import Seen, Tensors
-from app.worker.trace import Event, Trace, sequence_nr
+from app.worker.trace import Trace, sequence_nr
 from app.worker.walk import AccumulateGrad, Walk, node_sequence_nr, root_of, walk
 
 _nanoseconds = time.perf_counter_ns
@@ -28,6 +29,7 @@ _dispatch_mode: Callable[[Any], Any] = torch._C._get_dispatch_mode
 _TRACING = (torch._C._TorchDispatchModeKey.FAKE, torch._C._TorchDispatchModeKey.PROXY)
 _FULL_STATISTICS_NODES = 5_000
 _EDGE_PREVIEW = 16
+_BYTES_FULL, _BYTES_PLAIN = 2_000, 900  # of one node with its edges, as sent
 _FAILED_BEYOND_LIMIT = 3
 
 
@@ -39,7 +41,7 @@ class Call:
         self.kind = kind
         self.code: CodeType | None = frame.f_code if frame else None
         self.instruction = frame.f_lasti if frame else 0
-        self.line = frame.f_lineno if frame else None
+        self.line = line_of(frame)
         self.roots = roots
         self.root_values: list[TensorSummary] = []
         self.walk = Walk()
@@ -67,6 +69,7 @@ class Engine:
         tensors: Tensors,
         calls: int,
         nodes: int,
+        result_bytes: int,
         describe: Callable[[Walk], list[Any]],
         on_call: Callable[[Call], None],
     ) -> None:
@@ -80,6 +83,7 @@ class Engine:
         self._calls_left = calls
         self._failed_left = _FAILED_BEYOND_LIMIT
         self._nodes_left = nodes
+        self._bytes_left = result_bytes * 3 // 4
         self._describe = describe
         self._on_call = on_call
         self._tasks: dict[int, Call] = {}
@@ -116,7 +120,7 @@ class Engine:
 
     def _seen(self, call: Call, t_outputs: Any) -> bool:
         """Whether this call is captured: while the limits allow."""
-        if self._calls_left <= 0 or self._nodes_left <= 0:
+        if self._calls_left <= 0 or self.nodes_left() <= 0:
             self.truncated_graphs = self._trace.muted = True
             return False
         self._calls_left -= 1
@@ -129,12 +133,13 @@ class Engine:
         try:
             with unobserved():
                 call.root_values = [summary_of(t, _EDGE_PREVIEW) for t in t_outputs if isinstance(t, torch.Tensor)][:64]
-                call.walk = walk([root_of(t) for t in t_outputs], self._nodes_left)
+                call.walk = walk([root_of(t) for t in t_outputs], self.nodes_left())
                 call.saved = self._describe(call.walk)
         except Exception as exc:
             self._trace.fault(exc)
         kept = len(call.walk.nodes)
         self._nodes_left -= kept
+        self._bytes_left -= kept * (_BYTES_FULL if call.walk.total_nodes <= _FULL_STATISTICS_NODES else _BYTES_PLAIN)
         self.truncated_nodes |= call.walk.total_nodes > kept
         call.full = call.walk.total_nodes <= _FULL_STATISTICS_NODES
 
@@ -218,6 +223,7 @@ class Engine:
             elif call.error is not None and self._failed_left > 0:
                 self._failed_left -= 1
                 self._nodes_left = max(self._nodes_left, 1000)
+                self._bytes_left = max(self._bytes_left, 1000 * _BYTES_FULL)
                 self.look(call, t_outputs)
                 self._on_call(call)
             else:
@@ -245,7 +251,8 @@ class Engine:
         call.walk.let_go()
 
     def nodes_left(self) -> int:
-        return self._nodes_left
+        """How many more nodes the limits of the run allow to tell."""
+        return max(0, min(self._nodes_left, self._bytes_left // _BYTES_PLAIN))
 
     def event_of(self, node: Any) -> Event | None:
         """The call that made `node`."""

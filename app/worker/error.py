@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from types import FrameType
 
-from app.run import SnippetError, TraceLine
-from app.worker.places import Places
+from app.run import SnippetError, TensorMeta, TraceLine
+from app.worker.places import Places, sane_line
 from app.worker.program import FILENAME
+from app.worker.text import sendable
 
 _MESSAGE = 8192
 _FRAMES = 64
@@ -14,7 +15,9 @@ _MOST_FRAMES_READ = 5_000
 _OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 
 
-def describe_error(exc: BaseException, lines: tuple[str, ...], places: Places) -> SnippetError | None:
+def describe_error(
+    exc: BaseException, lines: tuple[str, ...], places: Places, operands: tuple[TensorMeta, ...] = ()
+) -> SnippetError | None:
     """`exc` as the run tells it; None for an exit that reports success."""
     if isinstance(exc, SystemExit) and _exit_code(exc) in (None, 0):
         return None
@@ -24,8 +27,7 @@ def describe_error(exc: BaseException, lines: tuple[str, ...], places: Places) -
     if isinstance(exc, MemoryError | RecursionError) and not frames:  # raised by the compiler
         return SnippetError(type_name(exc), message_of(exc) or "too deeply nested to compile")
     trace = tuple(
-        TraceLine(line, _text(frame.f_code.co_qualname, 256), _line_text(lines, line))
-        for frame, line, _ in _ends(frames)
+        TraceLine(line, sendable(frame.f_code.co_qualname), _line_text(lines, line)) for frame, line, _ in _ends(frames)
     )
     if not frames:
         return SnippetError(type_name(exc), message_of(exc))
@@ -33,7 +35,13 @@ def describe_error(exc: BaseException, lines: tuple[str, ...], places: Places) -
     place = places.place(frame.f_code, instruction)
     same = place.line == line
     return SnippetError(
-        type_name(exc), message_of(exc), line, place.column if same else None, place.end_column if same else None, trace
+        type_name(exc),
+        message_of(exc),
+        line,
+        place.column if same else None,
+        place.end_column if same else None,
+        trace,
+        operands,
     )
 
 
@@ -45,23 +53,17 @@ def is_out_of_memory(exc: BaseException) -> bool:
 
 
 def type_name(exc: BaseException) -> str:
-    return _text(type.__dict__["__name__"].__get__(type(exc)), 256)
+    return sendable(type.__dict__["__name__"].__get__(type(exc)))
 
 
 def message_of(exc: BaseException) -> str:
     """`str(exc)`, whatever a hostile `__str__` does."""
     try:
         if isinstance(exc, SystemExit):
-            return _text(f"exit code {exc.code}", _MESSAGE)
-        return _text(str(exc), _MESSAGE)
+            return sendable(f"exit code {exc.code}", _MESSAGE)
+        return sendable(str(exc), _MESSAGE)
     except BaseException:
         return "<exception str() failed>"
-
-
-def _text(value: object, limit: int) -> str:
-    """At most `limit` characters that UTF-8 can carry."""
-    text = str(value)[:limit]
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")[:limit]
 
 
 def _exit_code(exc: SystemExit) -> object:
@@ -75,7 +77,7 @@ def _frames(exc: BaseException) -> list[tuple[FrameType, int, int]]:
     for _ in range(_MOST_FRAMES_READ):
         if entry is None:
             break
-        if entry.tb_frame.f_code.co_filename == FILENAME and entry.tb_lineno:
+        if entry.tb_frame.f_code.co_filename == FILENAME and sane_line(entry.tb_lineno):
             found.append((entry.tb_frame, entry.tb_lineno, entry.tb_lasti))
         entry = entry.tb_next
     return found
@@ -89,7 +91,7 @@ def _ends(frames: list[tuple[FrameType, int, int]]) -> list[tuple[FrameType, int
 
 
 def _line_text(lines: tuple[str, ...], line: int) -> str:
-    return _text(lines[line - 1].strip(), 400) if 1 <= line <= len(lines) else ""
+    return sendable(lines[line - 1].strip(), 400) if 1 <= line <= len(lines) else ""
 
 
 def _syntax_error(exc: SyntaxError, lines: tuple[str, ...]) -> SnippetError:
@@ -99,4 +101,4 @@ def _syntax_error(exc: SyntaxError, lines: tuple[str, ...]) -> SnippetError:
     ends_here = exc.end_lineno == line and isinstance(exc.end_offset, int) and column is not None
     end = exc.end_offset - 1 if ends_here and exc.end_offset and exc.end_offset - 1 > (column or 0) else None
     trace = (TraceLine(line, "<module>", _line_text(lines, line)),) if line else ()
-    return SnippetError(type_name(exc), _text(exc.msg, _MESSAGE), line, column, end, trace)
+    return SnippetError(type_name(exc), sendable(str(exc.msg), _MESSAGE), line, column, end, trace)

@@ -88,7 +88,8 @@ class Evaluation:
 
     def _error(self, exc: BaseException) -> SnippetError | None:
         self._memory_exhausted = is_out_of_memory(exc)
-        return describe_error(exc, self._lines, self._places)
+        operands = self._capture.operands_of(exc) if self._capture else ()
+        return describe_error(exc, self._lines, self._places, operands)
 
     def _finish(
         self, error: SnippetError | None, run_ms: float, stopped: bool = False, line: int | None = None

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from app.worker.text import sendable
 from app.worker.trace import Trace
 
 _MOST_MODULES = 20_000
@@ -54,7 +55,7 @@ class Modules:
                 return known
             name = f"{running[-1][1]}.{name}"
         self._register(module, name)
-        return name[:256]
+        return sendable(name)
 
     def _known(self, module: Any) -> str | None:
         found = self._paths.get(id(module))
@@ -67,6 +68,6 @@ class Modules:
                     return
                 path = f"{name}.{inner_name}" if inner_name else name
                 if self._known(inner) is None:
-                    self._paths[id(inner)] = (weakref.ref(inner), path[:256])
+                    self._paths[id(inner)] = (weakref.ref(inner), sendable(path))
         except Exception:
-            self._paths[id(module)] = (weakref.ref(module), name[:256])
+            self._paths[id(module)] = (weakref.ref(module), sendable(name))

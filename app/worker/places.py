@@ -20,6 +20,7 @@ class Place:
 
 
 NOWHERE = Place()
+_MOST_LINES = 10_000_000
 
 
 def snippet_frame(frame: FrameType | None) -> FrameType | None:
@@ -34,10 +35,15 @@ def calling_frame(depth: int = 1) -> FrameType | None:
     return snippet_frame(sys._getframe(depth + 1))
 
 
+def sane_line(line: int | None) -> int | None:
+    """A line number that a file can have; compiled by hand, code can claim any."""
+    return line if line is not None and 0 < line <= _MOST_LINES else None
+
+
 def line_of(frame: FrameType | None) -> int | None:
     """The line of the nearest snippet frame."""
     found = snippet_frame(frame)
-    return None if found is None else found.f_lineno
+    return None if found is None else sane_line(found.f_lineno)
 
 
 class Places:

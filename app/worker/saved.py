@@ -12,7 +12,9 @@ from typing import Any
 import torch
 
 from app.run import SavedTensor
+from app.worker.summarize import MOST_COUNT, dtype_name, shape_of
 from app.worker.tensors import Seen, Tensors
+from app.worker.text import sendable
 from app.worker.walk import PythonNode
 
 _RAW = "_raw_saved_"
@@ -75,8 +77,10 @@ def _describe(name: str, raw: Any, tensors: Tensors, made: Iterable[Seen]) -> tu
             return SavedTensor(name, None, None, state="freed"), None
         size = held.numel() * held.element_size()
         known = tensors.known(held) or _same_memory(held, made)
-        shape = tuple(int(n) for n in held.shape)
-        saved = SavedTensor(name, shape, str(held.dtype)[6:], size, None if known is None else known.serial)
+        shape = shape_of(held)
+        saved = SavedTensor(
+            name, shape, dtype_name(held.dtype), min(size, MOST_COUNT), None if known is None else known.serial
+        )
         return saved, _storage(held) if size else None
     except Exception:  # functorch wrappers, fake tensors
         return SavedTensor(name, None, None), None
@@ -128,4 +132,4 @@ def _plain(value: Any) -> bool | int | float | str | None:
         return value if -(2**63) <= value < 2**63 else str(value)[:256]
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
-    return str(value).removeprefix("torch.")[:256]
+    return sendable(str(value).removeprefix("torch."))

@@ -19,11 +19,13 @@ import torch.utils
 
 from app.worker.apis import Api, Kind
 from app.worker.engine import Engine
+from app.worker.mode import Mode
 from app.worker.modules import Modules
 from app.worker.places import calling_frame, line_of, snippet_frame
 from app.worker.program import FILENAME, PROBE
 from app.worker.tensors import Tensors, tensors_in
-from app.worker.trace import Mode, Trace, sequence_nr
+from app.worker.text import sendable
+from app.worker.trace import Trace, sequence_nr
 from app.worker.unnoticed import Unnoticed
 
 _DECORATED = "decorate_context"
@@ -173,7 +175,7 @@ class Seams:
             finally:
                 trace.local.in_function -= 1
             try:
-                name = str(cls.__name__)[:200]
+                name = sendable(str(cls.__name__), 200)
                 api = Api(Kind.OPERATION, f"{name}.apply", name)
                 with torch._C.DisableTorchFunction():
                     trace.operation(api, first, args, kwargs, result, sys._getframe(1))

@@ -14,6 +14,7 @@ from torch.utils._python_dispatch import _disable_current_modes
 
 from app.run import Histogram, NonFinite, Number, Scalar, TensorSummary
 
+MOST_COUNT = 2**53 - 1
 _SMALL = 64
 _WHOLE = 262_144
 _SAMPLE = 65_536
@@ -59,7 +60,7 @@ def dtype_name(dtype: Any) -> str:
 def shape_of(tensor: Any) -> tuple[int, ...]:
     """The shape as plain integers; () where it has none (a ragged tensor, an uninitialized parameter)."""
     try:
-        return tuple(int(n) for n in tensor.shape)[:64]
+        return tuple(min(int(n), MOST_COUNT) for n in tensor.shape)[:64]
     except Exception:
         return ()
 
@@ -73,7 +74,7 @@ def summarize(tensor: Any, preview: int) -> TensorSummary:
 def summary_of(tensor: Any, preview: int, histogram: bool = False, full: bool = True) -> TensorSummary:
     """The same within `unobserved`; `full=False` leaves it at norm, min and max."""
     shape, dtype = shape_of(tensor), dtype_name(getattr(tensor, "dtype", ""))
-    bare = TensorSummary(shape, dtype, math.prod(shape))
+    bare = TensorSummary(shape, dtype, min(math.prod(shape), MOST_COUNT))
     try:
         elements = _elements(tensor)
         if elements is None or not elements.numel():
@@ -213,7 +214,7 @@ def _large_histogram(finite: Any) -> Histogram | None:
 
 
 def _corner(elements: Any, limit: int) -> tuple[tuple[Scalar, ...], tuple[int, ...]]:
-    """The leading corner of at most `limit` elements, row-major, and its shape; the last dimensions are kept longest."""
+    """The leading corner of at most `limit` elements, row-major, and its shape; last dimensions are kept longest."""
     shape = list(elements.shape)
     for dim in range(len(shape)):
         while shape[dim] > 1 and math.prod(shape) > limit:

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from app.worker.text import sendable
+
 if TYPE_CHECKING:
-    from app.worker.trace import Event
+    from app.worker.events import Event
 
 Tensor: Any = torch.Tensor
 _Parameter: Any = torch.nn.Parameter
@@ -84,6 +86,7 @@ class Seen:
         """Bind `name`; the better rank of two stays."""
         if self.names is None:
             self.names = {}
+        name = sendable(name)
         known = self.names.get(name)
         if known is None:
             if len(self.names) < 256:

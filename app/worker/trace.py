@@ -6,77 +6,27 @@ lies in the range that the counter went through meanwhile, so no node is touched
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections.abc import Callable
-from types import CodeType, FrameType
+from types import FrameType
 from typing import Any
 
 import torch
-from torch.overrides import TorchFunctionMode
 
-from app.worker.apis import Api, Kind, api_of
+from app.worker.apis import Api
+from app.worker.events import Event, Site
 from app.worker.program import FILENAME
 from app.worker.tensors import Seen, Tensors, tensors_in
 
 sequence_nr: Callable[[], int] = torch._C._autograd._get_sequence_nr
-_is_compiling: Callable[[], bool] = torch.compiler.is_compiling
 _monotonic = time.monotonic
-_getframe = sys._getframe
 _Tensor: Any = torch.Tensor
 _SEQUENCES = (list, tuple, dict)
 _PROGRESS_SECONDS = 0.1
 _MOST_RANGE = 1_000_000
 _MOST_KEPT = 2_000_000
 _MOST_AT_SITE = 5_000
-
-
-class Site:
-    """One call expression of the snippet; `light` stands for its calls once there were too many to keep each."""
-
-    __slots__ = ("calls", "code", "instruction", "light", "line")
-
-    def __init__(self, frame: FrameType) -> None:
-        self.code: CodeType = frame.f_code
-        self.instruction = frame.f_lasti
-        self.line = frame.f_lineno
-        self.calls = 0
-        self.light: Event | None = None
-
-
-class Event:
-    """One call of a PyTorch function. `wanted[i]`: `ins[i]` required grad; `recorded`: nodes came of it.
-
-    `code` and `instruction` tell where the snippet was; they are turned into columns only when somebody asks.
-    `switch_line` is where grad or inference mode was switched, when that kept the call from being recorded.
-    """
-
-    __slots__ = (
-        "api", "code", "inference", "ins", "instruction", "last", "left", "line", "module", "number", "off", "outs",
-        "recorded", "switch_line", "wanted",
-    )  # fmt: skip
-
-    def __init__(self, number: int, api: Api, site: Site | None, module: str | None) -> None:
-        self.number = number
-        self.api = api
-        self.module = module
-        self.code: CodeType | None = None
-        self.instruction = 0
-        self.line: int | None = None
-        if site is not None:
-            self.code = site.code
-            self.instruction = site.instruction
-            self.line = site.line
-        self.ins: tuple[Seen, ...] = ()
-        self.outs: tuple[Seen, ...] = ()
-        self.wanted: tuple[bool, ...] = ()
-        self.left: tuple[Event, ...] = ()
-        self.recorded = False
-        self.last = -1
-        self.off = False
-        self.inference = False
-        self.switch_line: int | None = None
 
 
 class ThreadState(threading.local):
@@ -104,7 +54,8 @@ class Trace:
         self.muted = False
         self.calls = 0
         self.last_line: int | None = None
-        self.operands: tuple[Seen, ...] = ()
+        self._operands: tuple[Seen, ...] = ()
+        self._raised = 0
         self.faults: list[str] = []
         self._sites: dict[tuple[int, int], Site] = {}
         self.left_values: dict[Any, Event] = {}
@@ -168,12 +119,22 @@ class Trace:
         if len(self.faults) < 20:
             self.faults.append(f"{type(exc).__name__}: {exc} ({_origin(exc)})")
 
-    def failed(self, args: Any) -> None:
+    def failed(self, args: Any, exc: BaseException) -> None:
         """An operation raised: keep what it was given, for the explanation."""
+        self._raised = id(exc)
         try:
-            self.operands = tuple(self.tensors.of(tensor) for tensor in list(tensors_in(args))[:8])
+            self._operands = tuple(self.tensors.of(tensor) for tensor in list(tensors_in(args))[:8])
         except Exception:
-            self.operands = ()
+            self._operands = ()
+
+    def operands_of(self, exc: BaseException) -> tuple[Seen, ...]:
+        """The tensors given to the operation that raised `exc`."""
+        if self._raised != id(exc):
+            return ()
+        entry = exc.__traceback__
+        while entry is not None and entry.tb_frame.f_code.co_name != "__torch_function__":
+            entry = entry.tb_next
+        return self._operands if entry is not None else ()  # else another exception, where the first one lay in memory
 
     def tick(self) -> None:
         """Tell where the snippet is, seldom."""
@@ -306,32 +267,3 @@ def _numbers(value: Any) -> list[Any]:
         elif kind.__module__ == "numpy":
             numbers.append(("array", id(part)))
     return numbers
-
-
-class Mode(TorchFunctionMode):  # type: ignore[misc]
-    """Passes every call through unchanged and tells the trace. It is off inside the call it passes through."""
-
-    def __init__(self, trace: Trace, special: dict[Kind, Callable[..., Any]]) -> None:
-        super().__init__()
-        self._trace = trace
-        self._special = special
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if _is_compiling():
-            return func(*args, **kwargs) if kwargs else func(*args)
-        api = api_of(func)
-        if api.kind is Kind.IGNORED:
-            return func(*args, **kwargs) if kwargs else func(*args)
-        if api.kind is not Kind.OPERATION:
-            return self._special[api.kind](api, func, args, kwargs or {})
-        first = sequence_nr()
-        try:
-            result = func(*args, **kwargs) if kwargs else func(*args)
-        except BaseException:
-            self._trace.failed(args)
-            raise
-        try:
-            self._trace.operation(api, first, args, kwargs, result, _getframe(1))
-        except Exception as exc:
-            self._trace.fault(exc)
-        return result

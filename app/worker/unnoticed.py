@@ -99,7 +99,7 @@ def _show_warning(original: Callable[[Any], None]) -> Callable[[Any], None]:
 
 def _forget_ours() -> None:
     """Python remembers that it warned about a line of ours; the snippet's next line shall warn again."""
-    for name in ("app.worker.trace", "app.worker.seams", "app.worker.engine"):
+    for name in ("app.worker.mode", "app.worker.seams", "app.worker.engine"):
         registry = vars(sys.modules[name]).get("__warningregistry__")
         if registry:
             registry.clear()

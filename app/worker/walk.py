@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from app.worker.text import sendable
+
 _WALKED_AT_MOST = 2_000_000
 
 
@@ -89,7 +91,7 @@ def root_of(tensor: Any) -> Any | None:
 def node_name(node: Any) -> str:
     """PyTorch's own name without the C++ namespace: `MulBackward0`, `AccumulateGrad`, `CopySlices`."""
     name: str = type(node).name(node)  # by the type: a user's Function may have an attribute called `name`
-    return name.rsplit("::", 1)[-1] if name.startswith("torch::") else name
+    return sendable(name.rsplit("::", 1)[-1] if name.startswith("torch::") else name)
 
 
 def node_sequence_nr(node: Any) -> int:

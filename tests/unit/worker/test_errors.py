@@ -1,5 +1,7 @@
 """However a snippet ends, its end is a value."""
 
+# ruff: noqa: E501 - a snippet is easier to read whole
+
 from __future__ import annotations
 
 import pytest
@@ -72,3 +74,36 @@ def test_running_out_of_memory_is_recognized():
     assert see("x = torch.empty(10**15)").finished.memory_exhausted
     assert see("raise MemoryError").finished.memory_exhausted
     assert not see("raise RuntimeError('other')").finished.memory_exhausted
+
+
+def test_an_operation_that_failed_tells_what_it_was_given():
+    error = see("a = torch.ones(2, 3)\na @ torch.ones(4, 5)").finished.error
+    assert [o.shape for o in error.operands] == [(2, 3), (4, 5)]
+    assert (
+        see("try: torch.ones(2) + torch.ones(3)\nexcept RuntimeError: pass\nraise ValueError").finished.error.operands
+        == ()
+    )
+
+
+def test_whatever_a_snippet_calls_itself_can_be_sent():
+    run = see("""
+bad = chr(0xd800)
+F = type('Ü' * 300, (torch.autograd.Function,), dict(forward=staticmethod(lambda ctx, a: a * 2), backward=staticmethod(lambda ctx, g: g)))
+M = type('<b>' * 300, (nn.Linear,), {})
+m = nn.ModuleDict()
+m._modules[bad] = M(2, 2)
+x = torch.ones(2, requires_grad=True)
+d = {bad: x}
+F.apply(m[bad](x)).sum().backward()
+huge = torch.empty(2**60, device='meta')
+""")
+    assert run.faults == []
+    assert run.finished.error is None
+
+
+def test_lines_that_no_file_has_are_left_out():
+    run = see(
+        "exec(compile('\\n' * 11_000_000 + 'y = torch.ones(1, requires_grad=True).exp(); y.backward(); 1 / 0', '<snippet>', 'exec'))"
+    )
+    assert run.finished.error.type == "ZeroDivisionError"
+    assert run.node("ExpBackward0").line is None
