@@ -21,9 +21,18 @@ async def document(client: httpx.AsyncClient) -> dict[str, Any]:
     return told
 
 
-async def test_it_is_the_snapshot(client: httpx.AsyncClient) -> None:
+async def test_its_shape_is_the_snapshot(client: httpx.AsyncClient) -> None:
     # After a wanted change, put the running server's /openapi.json through `python -m json.tool` into the snapshot.
-    assert await document(client) == json.loads(SNAPSHOT.read_text(encoding="utf-8"))
+    assert shape(await document(client)) == shape(json.loads(SNAPSHOT.read_text(encoding="utf-8")))
+
+
+def shape(told: Any) -> Any:
+    """Without what is written for people, which may be said better at any time."""
+    if isinstance(told, list):
+        return [shape(one) for one in told]
+    if not isinstance(told, dict):
+        return told
+    return {key: shape(value) for key, value in told.items() if not (key == "description" and isinstance(value, str))}
 
 
 async def test_it_has_every_operation(client: httpx.AsyncClient) -> None:

@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from app.errors import CodeNotText, CodeTooLong, SandboxUnavailable
-from app.explorer import Explorer, Folding, checked_code
+from app.explorer import Explorer, checked_code
+from app.folding import Folding
 from app.picture import Painter
 from app.protocol import Ended, Finished, GraphCaptured, Outcome, Progress
 from app.run import Edge, Graph, GraphAddition, Node, NodeRef, Run, SnippetError, Tensor
