@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import os
 import shutil
 import signal
@@ -108,10 +107,10 @@ async def _serve_socket(options: SupervisorOptions, listener: socket.socket) -> 
     service.start()
     server = await asyncio.start_unix_server(service.accept, sock=listener, limit=STREAM_BUFFER_BYTES)
     await stopped.wait()
+    path = Path(listener.getsockname())
     server.close()
+    path.unlink(missing_ok=True)
     await service.close()
-    with contextlib.suppress(OSError):
-        Path(listener.getsockname()).unlink()
 
 
 async def _serve_door(options: SupervisorOptions, door: socket.socket) -> None:

@@ -27,7 +27,7 @@ def fake_options(folder: Path, fault: str = "", **changes: object) -> Supervisor
         "queue": 2,
         "spare_children": 1,
         "boot_seconds": 10.0,
-        "control_seconds": 0.5,
+        "control_seconds": 1.5,
         "stop_grace_seconds": 0.3,
         "retry_seconds": 0.01,
         "jail_command": (sys.executable, str(FAKE_ZYGOTE), fault, str(folder)),

@@ -62,7 +62,7 @@ async def test_a_misbehaving_child_is_judged_and_gone_and_the_next_run_works(
         events = await events_of(runner, misdeed)
         assert end_of(events).outcome == outcome
         await until(lambda: runner.service.status().running == 0)
-        assert is_gone(int(text_of(events).splitlines()[0]))
+        assert is_gone(int(text_of(events).split()[0]))
         await assert_works(runner)
 
 
