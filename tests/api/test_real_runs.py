@@ -98,7 +98,7 @@ def test_each_way_of_failing_has_its_own_answer(
     ("code", "limit"),
     [
         ("print('x' * 10_000_000)", "output_bytes"),
-        ("import torch\nheld = [torch.ones(10**8) for _ in range(100)]", "memory_bytes"),
+        ("import torch\nheld = [torch.empty(10**8) for _ in range(100)]", "memory_bytes"),
     ],
 )
 def test_each_limit_is_named_and_the_next_run_works(asker: httpx.Client, code: str, limit: str) -> None:
