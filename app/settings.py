@@ -18,7 +18,9 @@ def _usable_cores() -> int:
 class Settings(BaseSettings):
     """All that an operator can choose. Units are in the names."""
 
-    model_config = SettingsConfigDict(env_prefix="AUTOGRAD_EXPLORER_", frozen=True, extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_prefix="AUTOGRAD_EXPLORER_", frozen=True, extra="ignore", env_ignore_empty=True
+    )
 
     # Where runs happen
     sandbox_socket: Path | None = Field(
