@@ -43,6 +43,11 @@ function add(element, children) {
   }
 }
 
+/** A dotted name that may break after its dots. @param {string} name @returns {Child[]} */
+export function dotted(name) {
+  return name.split(/(?<=\.)/).flatMap((part, index) => (index === 0 ? [part] : [document.createElement("wbr"), part]));
+}
+
 /**
  * The element that the page cannot be without.
  * @template {Element} [E=HTMLElement]

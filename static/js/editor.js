@@ -78,7 +78,7 @@ function extensions(events, t, nonce) {
     cm.bracketMatching(),
     cm.python(),
     cm.syntaxHighlighting(cm.classHighlighter),
-    cm.EditorView.contentAttributes.of({ "aria-label": t("code.label") }),
+    cm.EditorView.contentAttributes.of({ "aria-label": t("code.label"), tabindex: "0" }),
     cm.EditorView.domEventHandlers({ beforeinput: typeOver }),
     cm.EditorView.updateListener.of((update) => {
       if (update.docChanged) events.edited();

@@ -1,5 +1,5 @@
 // The table of all tensors: what they are, and their gradients or why there is none.
-import { h, one } from "./dom.js";
+import { dotted, h, one } from "./dom.js";
 import { amount, grid, isBad, number, preview, shape, tensorName } from "./format.js";
 import { drawHistogram } from "./histogram.js";
 /** @import { Run, Store, Tensor, TensorSummary, Words } from "./types.d.ts" */
@@ -44,7 +44,7 @@ export function showGradients(store, t, links) {
       "table",
       { class: "gradients cards" },
       h("caption", { class: "sr" }, t("gradients.caption")),
-      h("thead", { class: "sr" }, h("tr", {}, ...["name", "value", "gradient"].map((key) => h("th", { scope: "col" }, t(`gradients.${key}`))))),
+      h("thead", { class: "sr" }, h("tr", {}, ...["gradients.name", "details.title", "gradients.value", "gradients.gradient"].map((key) => h("th", { scope: "col" }, t(key))))),
       h("tbody", {}, ...rows),
     );
   }
@@ -58,7 +58,8 @@ function row(tensor, t, links) {
   return h(
     "tr",
     { "data-tensor": tensor.id, "data-names": tensor.names.join(" "), class: `grad-${state}` },
-    h("th", { scope: "row" }, h("code", {}, tensorName(tensor, t)), tensor.line !== null && " ", tensor.line !== null && lineLink(tensor.line, t, links), facts(tensor, t, links)),
+    h("th", { scope: "row" }, h("code", {}, ...dotted(tensorName(tensor, t)))),
+    h("td", { class: "facts" }, ...facts(tensor, t, links)),
     h("td", { "data-label": t("gradients.value") }, values ? numbers(values, t) : h("span", { class: "faint" }, tensor.alive ? "–" : t("gradients.gone"))),
     h("td", { "data-label": t("gradients.gradient") }, grad ? gradient(grad, t) : none(tensor, t)),
   );
@@ -72,9 +73,8 @@ function facts(tensor, t, links) {
   const madeBy = tensor.grad_fn;
   const fact = (/** @type {string} */ key, /** @type {Node | string} */ value, /** @type {string} */ help) => h("span", { class: `fact ${key}`, title: help }, value);
   const frozen = tensor.is_parameter && !tensor.requires_grad;
-  return h(
-    "span",
-    { class: "facts" },
+  return [
+    tensor.line !== null && lineLink(tensor.line, t, links),
     fact("shape", shape(tensor.shape, t), t("gradients.shape")),
     fact("dtype", tensor.dtype, t("gradients.dtype")),
     fact(tensor.requires_grad ? "needs" : "free", t(tensor.requires_grad ? "gradients.needs.yes" : "gradients.needs.no"), `requires_grad=${tensor.requires_grad ? "True" : "False"}`),
@@ -82,7 +82,7 @@ function facts(tensor, t, links) {
     tensor.is_parameter && fact("parameter", t(frozen ? "gradients.frozen" : "gradients.parameter"), "torch.nn.Parameter"),
     tensor.retains_grad && fact("retained", t("gradients.retained"), "retains_grad=True"),
     fact("grad-fn", tensor.grad_fn_name === null ? "grad_fn=None" : madeBy ? h("button", { type: "button", class: "link", onclick: () => links.node(madeBy.graph, madeBy.node) }, tensor.grad_fn_name) : tensor.grad_fn_name, t("gradients.grad_fn")),
-  );
+  ];
 }
 
 /** @param {TensorSummary} values @param {Words} t */

@@ -6,6 +6,7 @@ const REFUSED = /^(on|style$|href$|xlink:|src$|xml:base$)/i;
 
 /** @param {string} text @returns {SVGSVGElement | null} null when it is not a picture */
 export function parsePicture(text) {
+  if (!/^\s*<svg[\s>]/.test(text)) return null;
   const parsed = new DOMParser().parseFromString(text, "image/svg+xml").documentElement;
   if (!(parsed instanceof SVGSVGElement) || parsed.querySelector("parsererror")) return null;
   clean(parsed);

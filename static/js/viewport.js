@@ -3,6 +3,7 @@
 
 const MARGIN = 28;
 const READABLE = 0.7;
+const COMFORTABLE = 0.85;
 const LARGEST_FIT = 1.15;
 
 /**
@@ -58,7 +59,7 @@ export async function createViewport(picture, loss, scaled) {
   function start() {
     viewport.moved = false;
     if (fitting() >= READABLE) return centred(fitting());
-    const k = Math.max(READABLE, Math.min(0.9, (room().width - 2 * MARGIN) / size.width));
+    const k = Math.max(COMFORTABLE, Math.min(1, (room().width - 2 * MARGIN) / size.width));
     place(MARGIN, MARGIN - k * size.y, k);
     const element = loss();
     if (!element) return undefined;

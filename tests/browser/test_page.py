@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.conftest import Visit
 from tests.browser.test_stories import SMALL
@@ -140,3 +140,17 @@ def test_the_table_tells_what_the_picture_tells(visit: Open) -> None:
         expect(table).to_contain_text(name)
     table.get_by_role("button", name="MulBackward0").click()
     expect(here.page.get_by_role("tabpanel", name="Node")).to_contain_text("MulBackward0")
+
+
+def test_a_picture_that_cannot_be_drawn_leaves_the_table(visit: Open) -> None:
+    here = visit()
+    here.page.route("**/api/v1/runs", _without_picture)
+    here.page.route("**/picture.json*", lambda route: route.fulfill(status=200, json={"svg": "not a picture"}))
+    here.run(SMALL)
+    expect(here.page.locator("[data-banner=no_picture]")).to_be_visible()
+    expect(here.page.get_by_role("table", name="Nodes of this graph")).to_contain_text("MulBackward0")
+
+
+def _without_picture(route: Route) -> None:
+    answer = route.fetch()
+    route.fulfill(response=answer, json=answer.json() | {"picture": None})

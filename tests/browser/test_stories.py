@@ -156,6 +156,6 @@ def test_a_big_graph_starts_at_the_loss_at_a_readable_size(visit: Open) -> None:
     here.example("transformer_encoder")
     here.is_in("big")
     expect(here.page.locator("[data-banner=big]")).to_contain_text("335 nodes")
-    text = here.node("MeanBackward0").locator("text").first
+    text = here.node("loss").locator("text").first
     expect(text).to_be_in_viewport()
     assert (text.bounding_box() or {"height": 0})["height"] >= 9
