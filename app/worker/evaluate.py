@@ -81,7 +81,10 @@ class Evaluation:
     def _execute_captured(self, program: Program, capture: Capture) -> SnippetError | None:
         try:
             with capture.seams:
-                exec(program.code, self._namespace)
+                try:
+                    exec(program.code, self._namespace)
+                finally:
+                    _wait_for_threads()
         except BaseException as exc:
             return self._error(exc)
         return None
@@ -140,6 +143,13 @@ class Evaluation:
                 self._sending.release()
             if before is not None:
                 signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _wait_for_threads() -> None:
+    """As Python does at its end: wait for the threads that the snippet started and did not call daemons."""
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join()
 
 
 def _replace(message: Finished, **changes: Any) -> Finished:
@@ -209,7 +219,20 @@ loss = nn.functional.mse_loss(model(torch.randn(3, 4)), torch.zeros(3, 2))
 opt.zero_grad()
 loss.backward()
 opt.step()
-torch.optim.Adam(model.parameters())
+torch.optim.Adam(model.parameters()).step()
+net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(18, 3))
+nn.functional.cross_entropy(net(torch.randn(2, 1, 8, 8)), torch.tensor([0, 2])).backward()
+nn.TransformerEncoderLayer(4, 2, 8, batch_first=True)(torch.randn(1, 3, 4)).sum().backward()
+nn.LSTM(2, 2)(torch.randn(3, 1, 2))[0].sum().backward()
+class Twice(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, a):
+        ctx.save_for_backward(a)
+        return a * 2
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient * 2
+Twice.apply(x).sum().backward()
 """,
     "import torch\nx = torch.ones(2)\ny = x * 2\ny.sum().backward()\n",
     "x = (",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -27,6 +28,7 @@ class Unnoticed:
 
     def __enter__(self) -> None:
         self._patch(warnings, "_showwarnmsg", _show_warning(vars(warnings)["_showwarnmsg"]))
+        self._patch(threading, "excepthook", _thread_failed)
         for name in _WALKS:
             self._patch(traceback, name, _skip_us(vars(traceback)[name]))
 
@@ -38,6 +40,14 @@ class Unnoticed:
     def _patch(self, module: Any, name: str, value: Any) -> None:
         self._before.append((module, name, vars(module)[name]))
         setattr(module, name, value)
+
+
+def _thread_failed(args: Any) -> None:
+    """What Python prints of a thread that failed, by way of `traceback`."""
+    if args.exc_type is not SystemExit:
+        name = args.thread.name if args.thread is not None else threading.get_ident()
+        print(f"Exception in thread {name}:", file=sys.stderr, flush=True)
+        traceback.print_exception(args.exc_type, args.exc_value, args.exc_traceback, file=sys.stderr)
 
 
 def _skip_us(walk: Callable[[Any], Iterator[Any]]) -> Callable[[Any], Iterator[Any]]:

@@ -15,6 +15,7 @@ import random
 import re
 import sys
 import tempfile
+import threading
 import types
 from pathlib import Path
 
@@ -117,6 +118,9 @@ def plain(code):
     except BaseException as exc:
         error = [type(exc).__name__, exc.msg if isinstance(exc, SyntaxError) else str(exc)]
     finally:
+        for thread in threading.enumerate():
+            if thread is not threading.current_thread() and not thread.daemon:
+                thread.join()
         torch.autograd.graph._engine_run_backward = torch.autograd._engine_run_backward = engine
         sys.modules["__main__"], sys.stdin, sys.stdout, sys.stderr = kept
     return {"error": error, "state": state_of(main.__dict__), "graphs": graphs}

@@ -271,6 +271,13 @@ threads = [threading.Thread(target=work, args=(k,)) for k in range(3)]
 for t in threads: t.start(); t.join()
 print(results)
 """,
+    "threads_that_outlive_the_snippet": """
+import threading, time
+def late():
+    time.sleep(0.2)
+    print('late')
+threading.Thread(target=late).start()
+""",
     "deepcopy_pickle_and_swap": """
 import copy, io, pickle
 from dataclasses import dataclass

@@ -69,6 +69,14 @@ def test_output_is_written_in_order_and_at_once(capfd):
     assert (captured.out, captured.err) == ("a\ncde", "b\n")
 
 
+def test_a_thread_that_fails_is_printed_without_our_frames(capfd):
+    see("import threading\ndef f(): torch.ones(2) @ torch.ones(3)\nthreading.Thread(target=f, name='w').start()")
+    printed = capfd.readouterr().err
+    assert printed.startswith("Exception in thread w:\nTraceback")
+    assert 'File "<snippet>", line 3, in f' in printed
+    assert "app/worker" not in printed
+
+
 def test_input_finds_nothing():
     assert see("input('?')").finished.error.type == "EOFError"
 
