@@ -30,7 +30,7 @@ class SupervisorOptions(Value, frozen=True):
     boot_seconds: float = 90.0
     control_seconds: float = 5.0
     canary_seconds: float = 20.0
-    stop_grace_seconds: float = 1.5
+    stop_grace_seconds: float = 2.0
     retry_seconds: float = 1.0
     jail_command: tuple[str, ...] = ()
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 from app.errors import ProtocolViolation
 from app.protocol import MAX_REQUEST_BYTES, RECORD, RECORD_FRAME, RECORD_MESSAGE, RECORD_OUTPUT, encode
 from app.run import Value
 
 STREAM_BUFFER_BYTES = 2**20
+CLOSE_ON_EXEC: int = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
+"""Flag for receiving descriptors that our own children must not inherit; macOS lacks it."""
 _KINDS = (RECORD_MESSAGE, RECORD_OUTPUT, RECORD_FRAME)
 
 

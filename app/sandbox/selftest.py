@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
 from app.protocol import FILE_LAYERS, OPTIONAL_LAYERS, REQUIRED_LAYERS, Confined, Ended, Job, Layer, Limits
 from app.run import Value
 from app.sandbox.canaries import CANARIES, CANARY_SNIPPET
@@ -16,6 +18,7 @@ from app.sandbox.child import Child, ChildFault
 from app.sandbox.exchange import Exchange
 
 _FILES = "files"
+_OUTPUT_BYTES = 2**16
 
 
 class SelfTest(Value, frozen=True):
@@ -41,6 +44,7 @@ class _Collected:
 async def self_test(child: Child, confined: Confined, limits: Limits, seconds: float) -> SelfTest:
     """Let the canaries loose in a confined child. Raises ChildFault when they do not come to an end."""
     sink = _Collected()
+    limits = replace(limits, wall_seconds=seconds, output_bytes=_OUTPUT_BYTES)  # however tight the operator's are
     try:
         async with asyncio.timeout(seconds):
             ended = await Exchange(child, Job(CANARY_SNIPPET, 0, limits), sink, stop_grace_seconds=1.0).run()

@@ -20,7 +20,7 @@ from pathlib import Path
 import msgspec
 
 from app.sandbox.options import SupervisorOptions, supervisor_options
-from app.sandbox.records import STREAM_BUFFER_BYTES
+from app.sandbox.records import CLOSE_ON_EXEC, STREAM_BUFFER_BYTES
 from app.sandbox.service import Service
 
 _LONGEST_SOCKET_PATH = 107
@@ -130,7 +130,7 @@ def _receive_guests(
 ) -> None:
     """Take the sockets that the server passed in; the end of the door is the end of the server."""
     try:
-        data, descriptors, _, _ = socket.recv_fds(door, 64, 32, socket.MSG_CMSG_CLOEXEC)
+        data, descriptors, _, _ = socket.recv_fds(door, 64, 32, CLOSE_ON_EXEC)
     except BlockingIOError:
         return
     except OSError:

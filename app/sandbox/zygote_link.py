@@ -28,6 +28,7 @@ from app.protocol import (
     encode,
 )
 from app.sandbox.child import Child, Pipes
+from app.sandbox.records import CLOSE_ON_EXEC
 
 _CONTROL_DESCRIPTOR = 3
 _MESSAGE_BYTES = 65536
@@ -73,6 +74,8 @@ class ZygoteLink:
     @classmethod
     def start(cls, options: JailOptions, command: tuple[str, ...], control_seconds: float) -> ZygoteLink:
         """Start a jail with nothing of ours but the control socket. Raises SandboxUnavailable."""
+        if not hasattr(os, "pidfd_open"):
+            raise SandboxUnavailable("snippets run on Linux only; elsewhere, start the container of compose.yaml")
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         log, log_theirs = os.pipe()
         arguments = [*(command or jail_command()), encode(options).decode()]
@@ -160,7 +163,7 @@ class ZygoteLink:
         while not self._closed:
             descriptors: list[int] = []
             try:
-                payload, descriptors, _, _ = socket.recv_fds(self._control, _MESSAGE_BYTES, 4, socket.MSG_CMSG_CLOEXEC)
+                payload, descriptors, _, _ = socket.recv_fds(self._control, _MESSAGE_BYTES, 4, CLOSE_ON_EXEC)
                 self._understand(payload, descriptors)
             except BlockingIOError:
                 return

@@ -3,6 +3,7 @@ its place free, and the next run works."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from app.errors import SandboxUnavailable
 from app.protocol import Finished, GraphCaptured, Progress, Started
 from tests.sandbox.local import LocalRunner, end_of, events_of, fake_options, local_runner, text_of, until
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs Linux")]
 
 MISDEEDS = {
     "half_a_header": "exited",

@@ -14,7 +14,7 @@ from app.protocol import Request, Started
 from tests.sandbox.local import DEADLINE_SECONDS, end_of, events_of, fake_options, local_runner, text_of, until
 from tests.sandbox.outside.asking import descendants
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs Linux")]
 
 
 async def test_no_child_serves_twice(tmp_path: Path) -> None:
