@@ -29,7 +29,7 @@ _dispatch_mode: Callable[[Any], Any] = torch._C._get_dispatch_mode
 _TRACING = (torch._C._TorchDispatchModeKey.FAKE, torch._C._TorchDispatchModeKey.PROXY)
 _FULL_STATISTICS_NODES = 5_000
 _EDGE_PREVIEW = 16
-_BYTES_FULL, _BYTES_PLAIN = 2_000, 900  # of one node with its edges, as sent
+_BYTES_PLAIN = 900  # of one node with its edges, as sent, when little is known of it
 _FAILED_BEYOND_LIMIT = 3
 
 
@@ -139,7 +139,6 @@ class Engine:
             self._trace.fault(exc)
         kept = len(call.walk.nodes)
         self._nodes_left -= kept
-        self._bytes_left -= kept * (_BYTES_FULL if call.walk.total_nodes <= _FULL_STATISTICS_NODES else _BYTES_PLAIN)
         self.truncated_nodes |= call.walk.total_nodes > kept
         call.full = call.walk.total_nodes <= _FULL_STATISTICS_NODES
 
@@ -223,7 +222,7 @@ class Engine:
             elif call.error is not None and self._failed_left > 0:
                 self._failed_left -= 1
                 self._nodes_left = max(self._nodes_left, 1000)
-                self._bytes_left = max(self._bytes_left, 1000 * _BYTES_FULL)
+                self._bytes_left = max(self._bytes_left, 1000 * _BYTES_PLAIN)
                 self.look(call, t_outputs)
                 self._on_call(call)
             else:
@@ -233,6 +232,7 @@ class Engine:
         finally:
             if call in self.active:
                 self.active.remove(call)
+            self._bytes_left -= _bytes_of(call)
             call.walk.let_go()
             call.saved = []
             for task in [task for task, owner in self._tasks.items() if owner is call]:
@@ -262,3 +262,14 @@ class Engine:
             return here
         found = {id(e): e for e in (thread.get(number) for thread in list(self._trace.threads)) if e is not None}
         return next(iter(found.values())) if len(found) == 1 else None
+
+
+def _bytes_of(call: Call) -> int:
+    """About what the graph of `call` takes when it is sent."""
+    gradients = sum(250 + 22 * len(gradient.preview) for gradient in call.gradients.values())
+    return (
+        500 * len(call.saved)
+        + 130 * sum(len(facts.saved) for facts in call.saved)
+        + 150 * min(call.walk.total_edges, 4 * len(call.saved))
+        + gradients
+    )

@@ -72,3 +72,8 @@ def test_capture_itself_fails_nowhere(both, name):
 @pytest.mark.parametrize("name", SNIPPETS)
 def test_everything_referred_to_is_told(both, name):
     assert both[1][name]["broken"] == []
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_every_node_of_the_examples_has_its_line(both, name):
+    assert both[1][name]["unattributed"] == 0
