@@ -89,7 +89,7 @@ class Folding:
                 capture_ms=finished.capture_ms,
             ),
             limits={name: float(value) for name, value in msgspec.structs.asdict(self._limits).items()},
-            output=_output(self._output, self._output_bytes),
+            output=_output(self._output, self._output_bytes, ended.output_truncated),
             tensors=_linked(finished.tensors, graphs),
             graphs=graphs,
             error=error,
@@ -170,6 +170,7 @@ def _linked(tensors: tuple[Tensor, ...], graphs: tuple[Graph, ...]) -> tuple[Ten
     )
 
 
-def _output(written: bytearray, limit_bytes: int) -> Output:
-    # The sandbox passes on no more than the limit, so that reaching it is all that can be seen of what is missing.
-    return Output(text=written[:limit_bytes].decode(errors="ignore"), truncated=len(written) >= limit_bytes)
+def _output(written: bytearray, limit_bytes: int, truncated: bool) -> Output:
+    # Bytes that were not UTF-8 grow when they are decoded, so the text can be over the limit where the bytes were not.
+    text = written[:limit_bytes].decode(errors="ignore")
+    return Output(text=text, truncated=truncated or len(written) > limit_bytes)

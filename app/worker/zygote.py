@@ -200,7 +200,8 @@ def _reap(control: socket.socket) -> None:
             return
         if pid == 0:
             return
-        _send(control, ZygoteReaped(pid, status, usage.ru_maxrss * 1024))
+        cpu_seconds = usage.ru_utime + usage.ru_stime
+        _send(control, ZygoteReaped(pid, status, usage.ru_maxrss * 1024, cpu_seconds))
 
 
 def _send(control: socket.socket, message: Value) -> None:

@@ -121,6 +121,13 @@ def test_output_is_cut_at_its_limit_between_characters() -> None:
     assert (run.output.text, run.output.truncated) == ("é" * 512, True)
 
 
+@pytest.mark.parametrize("truncated", [True, False])
+def test_output_of_just_the_limit_is_called_cut_only_where_the_supervisor_dropped_some(truncated: bool) -> None:
+    ended = msgspec.structs.replace(ENDED, output_truncated=truncated)
+    run = folded(STARTED, OutputChunk("x" * 1024), FINISHED, ended, settings=Settings(output_bytes=1024))
+    assert (len(run.output.text), run.output.truncated) == (1024, truncated)
+
+
 @pytest.mark.parametrize("code", ["x" * 101, "é" * 51, "\ufeff" + "x" * 101])
 def test_code_over_the_limit_is_refused_by_its_bytes(code: str) -> None:
     with pytest.raises(CodeTooLong) as refused:
