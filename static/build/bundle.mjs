@@ -1,6 +1,6 @@
-// Bundles CodeMirror and d3-zoom into two committed files. The same package-lock gives the same bytes:
-// `npm run build` writes them, `npm run build:check` fails when the committed ones are not what the sources give.
-import { readFile, writeFile } from "node:fs/promises";
+// Bundles CodeMirror and d3-zoom into two committed files, with the licences of all that is in them. The same
+// package-lock gives the same bytes: `npm run build` writes them, `npm run build:check` fails when they are stale.
+import { readFile, readdir, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
@@ -18,17 +18,33 @@ async function bundle(name) {
     minify: true,
     legalComments: "none",
     banner: { js: banner },
+    metafile: true,
     write: false,
   });
-  return result.outputFiles[0]?.text ?? "";
+  const packages = Object.keys(result.metafile.inputs).flatMap((path) => /^node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? []);
+  return { text: result.outputFiles[0]?.text ?? "", packages };
 }
 
+/** @param {string} name */
+async function licence(name) {
+  const folder = here(`../../node_modules/${name}/`);
+  const { version, license } = JSON.parse(await readFile(`${folder}package.json`, "utf8"));
+  const file = (await readdir(folder)).find((one) => /^licen[cs]e/i.test(one));
+  const text = file ? await readFile(`${folder}${file}`, "utf8") : "";
+  return `${name} ${version} (${license})\n\n${text.trim()}\n`;
+}
+
+const editor = await bundle("editor");
+const zoom = await bundle("zoom");
+const packages = [...new Set([...editor.packages, ...zoom.packages])].sort();
+const licences = (await Promise.all(packages.map(licence))).join(`\n${"-".repeat(80)}\n\n`);
+const files = { "editor.js": editor.text, "zoom.js": zoom.text, "THIRD_PARTY.txt": licences };
+
 const stale = [];
-for (const name of ["editor", "zoom"]) {
-  const path = here(`../vendor/${name}.js`);
-  const text = await bundle(name);
+for (const [name, text] of Object.entries(files)) {
+  const path = here(`../vendor/${name}`);
   if (!process.argv.includes("--check")) await writeFile(path, text);
-  else if ((await readFile(path, "utf8")) !== text) stale.push(path);
+  else if ((await readFile(path, "utf8").catch(() => "")) !== text) stale.push(name);
 }
 if (stale.length > 0) {
   console.error(`Not what the sources give, run \`npm run build\`: ${stale.join(", ")}`);

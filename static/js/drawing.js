@@ -90,7 +90,7 @@ export function createDrawing(store, t, language, links) {
     one("#picture").hidden = !any || tabled;
     one(".zoom").hidden = !any || tabled;
     one("#nothing").hidden = any;
-    one("#legend").hidden = tabled;
+    one("#legend").hidden = tabled || !any;
   }
 
   return {

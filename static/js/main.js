@@ -14,6 +14,7 @@ import { createTheme, listenForKeys } from "./shortcuts.js";
 import { createStore } from "./store.js";
 import { showStrip } from "./strip.js";
 import { createPanes, createTabs } from "./tabs.js";
+import { waitForSandbox } from "./boot.js";
 import { loadWords } from "./words.js";
 /** @import { Editor, Run } from "./types.d.ts" */
 
@@ -127,11 +128,7 @@ function begin() {
   }
   const state = run ? stateOf(run) : /** @type {import("./types.d.ts").State} */ (one("main").dataset["state"]);
   runner.settle(state, run ? summary(run, t) : one("#status").textContent ?? "");
-  if (restored) restore(draft);
-}
-
-/** @param {string} draft */
-function restore(draft) {
+  if (!restored) return;
   editor.replace(draft);
   notice(`${t("draft.restored")} ${t("draft.run")}`, t("draft.discard"), () => editor.replace(untouched));
 }
@@ -148,3 +145,4 @@ async function enhance() {
 one("#legend").toggleAttribute("open", one("#stage").clientHeight > 380);
 begin();
 await enhance();
+waitForSandbox(() => store.now.state === "empty" && editor.read() === untouched);

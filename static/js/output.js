@@ -24,7 +24,7 @@ function alertOf(run, t, links, explain) {
   return h(
     "div",
     { class: "alert", role: "alert" },
-    h("p", { class: "alert-head" }, h("b", {}, error ? error.type : run.limit ? limitText(run.limit, t) : t("status.killed_plain")), line !== null && line !== undefined && lineLink(line, t, links)),
+    h("p", { class: "alert-head" }, h("b", {}, error ? error.type : run.limit ? t("status.killed", { limit: limitText(run.limit, t) }) : t("status.killed_plain")), line !== null && line !== undefined && lineLink(line, t, links)),
     error && error.message && h("p", { class: "message" }, error.message),
     sentence && !(error?.message && sentence.includes(error.message)) && h("p", { class: "sentence" }, sentence, " ", h("button", { type: "button", class: "link", onclick: explain }, t("tab.explain"))),
   );

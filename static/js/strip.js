@@ -5,9 +5,9 @@ import { seconds } from "./format.js";
 
 /** @param {Store} store @param {Words} t */
 export function showStrip(store, t) {
-  store.watch(["run", "graph"], ({ run, graph }) => {
+  store.watch(["run", "graph"], ({ run, drawn, graph }) => {
     if (!run) return;
-    const counts = graph && `${t.count("count.nodes", graph.graph.nodes.length)}, ${t.count("count.edges", graph.graph.edges.length)}`;
+    const counts = graph && drawn === run && `${t.count("count.nodes", graph.graph.nodes.length)}, ${t.count("count.edges", graph.graph.edges.length)}`;
     const parts = [
       run.versions.torch && t("strip.torch", { version: run.versions.torch }),
       t("strip.device"),

@@ -2,6 +2,8 @@
 /** @typedef {{ fit(): void, full(): void, by(factor: number): void, reveal(element: Element): void, start(): void, moved: boolean }} Viewport */
 
 const MARGIN = 28;
+/** The zoom buttons stand in the lower corner. */
+const CONTROLS = 62;
 const READABLE = 0.7;
 const COMFORTABLE = 0.85;
 const LARGEST_FIT = 1.15;
@@ -39,12 +41,12 @@ export async function createViewport(picture, loss, scaled) {
 
   /** @param {number} x @param {number} y @param {number} k */
   const place = (x, y, k) => target.call(behaviour.transform, zoomIdentity.translate(x, y).scale(k));
-  const fitting = () => Math.min((room().width - 2 * MARGIN) / size.width, (room().height - 2 * MARGIN) / size.height, LARGEST_FIT);
+  const fitting = () => Math.min((room().width - 2 * MARGIN) / size.width, (room().height - MARGIN - CONTROLS) / size.height, LARGEST_FIT);
 
   /** @param {number} k */
   function centred(k) {
     const { width, height } = room();
-    place((width - k * size.width) / 2 - k * size.x, Math.max(MARGIN, (height - k * size.height) / 2) - k * size.y, k);
+    place((width - k * size.width) / 2 - k * size.x, Math.max(MARGIN, (height - CONTROLS + MARGIN - k * size.height) / 2) - k * size.y, k);
   }
   function fit() {
     viewport.moved = false;
@@ -59,7 +61,8 @@ export async function createViewport(picture, loss, scaled) {
   function start() {
     viewport.moved = false;
     if (fitting() >= READABLE) return centred(fitting());
-    const k = Math.max(COMFORTABLE, Math.min(1, (room().width - 2 * MARGIN) / size.width));
+    const across = (room().width - 2 * MARGIN) / size.width;
+    const k = across >= READABLE ? Math.min(1, across) : COMFORTABLE;
     place(MARGIN, MARGIN - k * size.y, k);
     const element = loss();
     if (!element) return undefined;
