@@ -105,9 +105,7 @@ def _steps(plan: Plan, place: Place) -> Iterator[tuple[str, Callable[[], None]]]
         yield "scratch", lambda: namespaces.private_scratch(limits_of_run.scratch_bytes, place.uid)
     else:
         os.chdir("/")
-    yield "rlimits", lambda: limits.restrict(
-        limits_of_run, plan.base_bytes, scratch=plan.scratch, own_user=own_user
-    )
+    yield "rlimits", lambda: limits.restrict(limits_of_run, plan.base_bytes, scratch=plan.scratch, own_user=own_user)
     yield "uid", lambda: _leave_root(place.uid if own_user else None)
     yield "capabilities", capabilities.drop_all
     yield "no_new_privs", capabilities.no_new_privileges

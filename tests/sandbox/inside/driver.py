@@ -120,7 +120,7 @@ class Jail:
         self.limits = options.limits
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.control.settimeout(PATIENCE_SECONDS)
-        starter = f"exec 3<&{theirs.fileno()} {theirs.fileno()}<&-; exec \"$@\""
+        starter = f'exec 3<&{theirs.fileno()} {theirs.fileno()}<&-; exec "$@"'
         command = [*prefix, sys.executable, "-P", "-s", "-B", "-m", "app.worker.jail", encode(options).decode()]
         self.process = subprocess.Popen(
             ["/bin/bash", "-c", starter, "jail", *command],
