@@ -90,7 +90,9 @@ function saved(node, { run, t }) {
       h("td", { class: "faint" }, t(`node.saved.${kept.state}`)),
     );
   });
-  const total = h("span", { class: "faint" }, t("node.saved.total", { size: bytes(node.saved_bytes) }));
+  const all = node.saved.reduce((sum, kept) => sum + kept.bytes, 0);
+  const shared = node.saved_bytes < all;
+  const total = h("span", { class: "faint" }, t(shared ? "node.saved.shared" : "node.saved.total", { size: bytes(all), own: bytes(node.saved_bytes) }));
   return h("section", {}, h("h4", {}, t("node.saved"), " ", total), h("div", { class: "scroll" }, h("table", { class: "plain" }, h("tbody", {}, ...rows))));
 }
 

@@ -7,7 +7,7 @@ import { showFindings } from "./explain.js";
 import { createDrawing } from "./drawing.js";
 import { showGradients } from "./gradients.js";
 import { showNode } from "./inspector.js";
-import { showOutput } from "./output.js";
+import { failure, showOutput } from "./output.js";
 import { plainEditor } from "./plain.js";
 import { createRunner, stateOf, summary } from "./runner.js";
 import { createTheme, listenForKeys } from "./shortcuts.js";
@@ -72,7 +72,7 @@ function show(run) {
 function mark(run) {
   const counts = store.now.drawn === run ? store.now.graph?.nodesOfLine : undefined;
   editor.mark(new Map([...(counts ?? [])].map(([line, nodes]) => [line, nodes.length])));
-  editor.showError(run.error);
+  editor.showError(failure(run, t));
 }
 
 /** @param {Run} run */

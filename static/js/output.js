@@ -30,6 +30,12 @@ function alertOf(run, t, links, explain) {
   );
 }
 
+/** What the editor marks: the exception, or the line on which a limit stopped the run. @param {Run} run @param {Words} t */
+export function failure(run, t) {
+  if (run.error?.line || !run.limit || !run.last_line) return run.error;
+  return { type: run.limit.name, message: limitText(run.limit, t), line: run.last_line, column: null, end_column: null, traceback: [] };
+}
+
 /** The limit with its number, in the unit a reader thinks in. @param {{ name: string, value: number }} limit @param {Words} t */
 export function limitText(limit, t) {
   const key = `limit.${limit.name}`;

@@ -132,6 +132,7 @@ def test_an_endless_loop_is_stopped_at_the_limit_with_its_number(visit: Open) ->
     here.page.keyboard.press("ControlOrMeta+Enter")
     expect(here.main).to_have_attribute("data-state", "error", timeout=40_000)
     expect(here.page.get_by_role("alert")).to_contain_text("10 s")
+    expect(here.page.locator(".cm-error-line")).to_contain_text("while True")
 
 
 def test_a_graph_that_failed_half_way_is_shown_as_partial(visit: Open) -> None:
