@@ -32,7 +32,7 @@ def _machine() -> str:
     info = Path("/proc/cpuinfo").read_text()
     model = next((line.split(":")[1].strip() for line in info.splitlines() if line.startswith("model name")), "?")
     load = os.getloadavg()[0]
-    return f"{os.cpu_count()} cores of {model}, Linux {platform.release()}; load when started {load:.1f}"
+    return f"{os.cpu_count()} cores of {model}, Linux {platform.release()}; load {load:.1f} when started"
 
 
 def measure_service() -> tuple[str, str]:
@@ -132,7 +132,7 @@ def main() -> None:
     capture = measure_capture()
     REPORT.write_text(
         TEXT.format(
-            date=time.strftime("%Y-%m-%d"), machine=machine, versions=_versions(), warm=WARM_RUNS, cold=COLD_RUNS,
+            date=time.strftime("%Y-%m-%d"), machine=f"{machine}, {os.getloadavg()[0]:.1f} when finished", versions=_versions(), warm=WARM_RUNS, cold=COLD_RUNS,
             every=WARM_RUNS // COLD_RUNS, speed=speed, held=held, capture=capture, rounds=ROUNDS, dot=DOT_SECONDS,
         )
     )  # fmt: skip
