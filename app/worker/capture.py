@@ -185,7 +185,18 @@ class Capture:
         self._assembler.truncated_tensors |= len(kept) < len(wanted)
         kept.sort(key=lambda seen: seen.serial)
         preview = min(self._limits.preview_elements, self._limits.result_bytes // (_BYTES_AN_ELEMENT * len(kept) + 1))
-        return tuple(self._table.tensor(seen, max(1, preview), deadline) for seen in kept)
+        rows = [self._row(seen, max(1, preview), deadline) for seen in kept]
+        return tuple(row for row in rows if row is not None)
+
+    def _row(self, seen: Seen, preview: int, deadline: float) -> Tensor | None:
+        """None for a tensor whose class is the snippet's and raises when it is looked at."""
+        try:
+            return self._table.tensor(seen, preview, deadline)
+        except MemoryError:
+            raise
+        except Exception:
+            self._assembler.truncated_tensors = True
+            return None
 
     def _truncated(self) -> Truncated:
         return Truncated(
@@ -208,7 +219,7 @@ def _grown(graph: Graph, cut: Cut) -> Graph:
 def _live_root(tensor: Any) -> Any | None:
     try:
         return tensor.grad_fn if tensor.requires_grad else None
-    except RuntimeError:  # a view that was changed while grad was off
+    except Exception:  # a view that was changed while grad was off, or a class of the snippet's that will not say
         return None
 
 

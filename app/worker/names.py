@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from types import GetSetDescriptorType
 from typing import Any
 
 import torch
@@ -20,6 +21,8 @@ from app.worker.trace import Trace
 PARAMETER, VARIABLE, INSIDE, PASSED, LOOPED = 0, 1, 2, 3, 4
 _RANK = {"assigned": VARIABLE, "passed": PASSED, "looped": LOOPED}
 _DULL = (int, float, str, bool, bytes, type(None), type)
+# As `kind.__module__` and so on, but what a metaclass says of it is not asked.
+_MODULE_OF, _ENTRIES_OF, _BASES_OF = (type.__dict__[name].__get__ for name in ("__module__", "__dict__", "__mro__"))
 _ELEMENTS = 64
 _DEPTH = 3
 _MOST_AT_BINDING = 5_000
@@ -133,14 +136,20 @@ def _inside(value: Any) -> list[tuple[str, Any]]:
     if kind is dict:
         items = itertools.islice(value.copy().items(), _ELEMENTS)
         return [(f"[{key!r}]", inner) for key, inner in items if type(key) in (str, int)]
-    if issubclass(kind, torch.Tensor | torch.nn.Module) or kind.__module__ != "__main__":
-        return []
-    try:
-        attributes = object.__getattribute__(value, "__dict__")
-    except Exception:
-        return []
-    if type(attributes) is not dict:
-        return []
+    attributes = _own_attributes(value, kind)
     return [
         (f".{key}", inner) for key, inner in itertools.islice(attributes.copy().items(), _ELEMENTS) if type(key) is str
     ]
+
+
+def _own_attributes(value: Any, kind: type) -> dict[Any, Any]:
+    """The instance dictionary of an object whose class the snippet wrote; empty where that class, or its metaclass,
+    would have to be asked for it."""
+    module = _MODULE_OF(kind)
+    if type(module) is not str or module != "__main__" or issubclass(kind, torch.Tensor | torch.nn.Module):
+        return {}
+    slot = next((entries["__dict__"] for entries in map(_ENTRIES_OF, _BASES_OF(kind)) if "__dict__" in entries), None)
+    if type(slot) is not GetSetDescriptorType:
+        return {}
+    attributes = slot.__get__(value)
+    return attributes if type(attributes) is dict else {}

@@ -61,7 +61,10 @@ class Seen:
     def requires_grad_now(self) -> bool:
         """Its flag, or what the flag was when the tensor was last seen."""
         tensor = self.tensor()
-        return self.requires_grad if tensor is None else bool(tensor.requires_grad)
+        try:
+            return self.requires_grad if tensor is None else bool(tensor.requires_grad)
+        except Exception:  # a class of the snippet's that will not say
+            return self.requires_grad
 
     def tensor(self) -> Any | None:
         """The tensor itself while it lives."""

@@ -58,6 +58,40 @@ x = torch.ones(1)
     assert [t.names for t in run.finished.tensors] == [("x",)]
 
 
+def test_classes_that_answer_for_themselves_are_not_asked():
+    run = see("""
+class Answers(type):
+    def __getattribute__(self, name): raise SystemExit(1)
+class Odd(metaclass=Answers): pass
+class Dict:
+    __dict__ = property(lambda self: [][0])
+class Module:
+    pass
+Module.__module__ = Odd
+odd, dict_, module = Odd(), Dict(), Module()
+x = torch.ones(1)
+""")
+    assert run.finished.error is None
+    assert not run.finished.truncated.tensors
+    assert [t.names for t in run.finished.tensors] == [("x",)]
+
+
+def test_a_tensor_that_cannot_be_read_costs_no_other():
+    run = see("""
+class Hostile(torch.Tensor):
+    @property
+    def requires_grad(self): raise ValueError
+    @property
+    def grad_fn(self): raise ValueError
+x = torch.ones(1, requires_grad=True)
+h = torch.ones(2).as_subclass(Hostile)
+y = x * 2
+""")
+    assert run.finished.error is None
+    assert {"x", "y"} <= {name for t in run.finished.tensors for name in t.names}
+    assert [graph.kind for graph in run.graphs] == ["live"]
+
+
 def test_a_non_leaf_has_a_gradient_only_when_it_retains_it():
     run = see("x = torch.ones(1, requires_grad=True)\na = x * 2\nb = a * 3\nb.retain_grad()\nb.sum().backward()")
     assert run.tensor("a").grad is None
