@@ -9,7 +9,7 @@ import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import anyio
 import msgspec
@@ -25,6 +25,10 @@ from app.settings import Settings
 from app.store import RunStore
 from app.web.files import page_folder
 from app.web.languages import load_catalogues
+
+if TYPE_CHECKING:
+    import uvicorn
+    from starlette.types import ASGIApp
 
 EXIT_OF_STATUS: Final = {"ok": 0, "error": 1, "killed": 2}
 EXIT_OURS: Final = 3
@@ -90,10 +94,22 @@ def _serve(host: str, port: int) -> int:
     except OSError as error:
         print(f"autograd-explorer: cannot listen on {host} port {port}: {error.strerror or error}", file=sys.stderr)
         return 1
-    config = uvicorn.Config(
-        create_app(settings),
+    name = f"[{host}]" if ":" in host else host
+    print(f"Autograd Explorer: http://{name}:{listener.getsockname()[1]}", flush=True)
+    uvicorn.Server(server_config(create_app(settings))).run(sockets=[listener])
+    return 0
+
+
+def server_config(app: ASGIApp) -> uvicorn.Config:
+    """How `app` is served. h11 and no other parser: it bounds the header of a request, and a client that leaves is
+    noticed even where it has sent its next request already."""
+    import uvicorn
+
+    return uvicorn.Config(
+        app,
         loop="uvloop" if importlib.util.find_spec("uvloop") else "asyncio",
-        http="httptools" if importlib.util.find_spec("httptools") else "h11",
+        http="h11",
+        ws="none",
         access_log=False,
         log_config=_LOGGING,
         server_header=False,
@@ -102,10 +118,6 @@ def _serve(host: str, port: int) -> int:
         limit_concurrency=1000,
         h11_max_incomplete_event_size=32 * 2**10,
     )
-    name = f"[{host}]" if ":" in host else host
-    print(f"Autograd Explorer: http://{name}:{listener.getsockname()[1]}", flush=True)
-    uvicorn.Server(config).run(sockets=[listener])
-    return 0
 
 
 def _listen(host: str, port: int) -> socket.socket:
