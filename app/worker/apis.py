@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +53,7 @@ _REFLECTED = re.compile(r"__[ri]?(add|sub|mul|div|truediv|floordiv|mod|pow|matmu
 _PLAIN = {"truediv": "div", "floordiv": "floor_divide", "mod": "remainder"}
 _MOST_KNOWN = 20_000
 _known: dict[Any, Api] = {}
+_name_of: Callable[[Any], str | None] = resolve_name.__wrapped__
 
 
 def api_of(func: Any) -> Api:
@@ -65,6 +67,12 @@ def api_of(func: Any) -> Api:
         return found
     except TypeError:  # unhashable
         return _classify(func)
+
+
+def gather_names() -> None:
+    """Have PyTorch gather the names of its functions before a snippet runs. It puts the warning filters aside for that,
+    as the function around `_name_of` always does, whereupon Python forgets which warnings it has shown."""
+    resolve_name(torch.add)
 
 
 def _classify(func: Any) -> Api:
@@ -100,7 +108,7 @@ def _kind(func: Any, name: str) -> Kind:
 
 def _path(func: Any, name: str) -> str:
     try:
-        return sendable(str(resolve_name(func) or getattr(func, "__qualname__", None) or name))
+        return sendable(str(_name_of(func) or getattr(func, "__qualname__", None) or name))
     except Exception:
         return name
 

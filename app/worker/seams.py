@@ -17,7 +17,7 @@ import torch
 import torch.autograd.graph
 import torch.utils
 
-from app.worker.apis import Api, Kind
+from app.worker.apis import Api, Kind, gather_names
 from app.worker.engine import Engine
 from app.worker.mode import Mode
 from app.worker.modules import Modules
@@ -61,6 +61,7 @@ class Seams:
     def __enter__(self) -> Seams:
         engine = self._engine
         engine.mode = self.mode
+        gather_names()
 
         def _engine_run_backward(t_outputs: Any, *args: Any, **kwargs: Any) -> Any:
             return engine.run_backward(t_outputs, *args, **kwargs)

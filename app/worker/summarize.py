@@ -19,6 +19,9 @@ _SMALL = 64
 _WHOLE = 262_144
 _SAMPLE = 65_536
 _BINS = 20
+_HANDLER = "__torch_dispatch__"
+# As `kind.__module__` and so on, but what a metaclass says of it is not asked.
+_MODULE_OF, _ENTRIES_OF, _BASES_OF = (type.__dict__[name].__get__ for name in ("__module__", "__dict__", "__mro__"))
 
 
 class unobserved:
@@ -86,6 +89,8 @@ def summary_of(tensor: Any, preview: int, histogram: bool = False, full: bool = 
 
 def _elements(tensor: Any) -> Any | None:
     """The elements as a plain strided tensor; None where there are none to see."""
+    if type(tensor) is not torch.Tensor and _dispatches(type(tensor)):
+        return None
     plain = tensor.detach()
     if plain.device.type == "meta" or torch._C._functorch.is_functorch_wrapped_tensor(plain):
         return None
@@ -96,6 +101,12 @@ def _elements(tensor: Any) -> Any | None:
     if plain.layout is torch.sparse_coo:
         return plain.coalesce().values()
     return plain.values()
+
+
+def _dispatches(kind: type) -> bool:
+    """Whether a class that the snippet wrote would see, and could answer, what is asked of its tensors."""
+    owner = next(base for base in _BASES_OF(kind) if _HANDLER in _ENTRIES_OF(base))
+    return owner is not torch.Tensor and not str(_MODULE_OF(owner)).startswith("torch.")
 
 
 def _summary(bare: TensorSummary, elements: Any, preview: int, histogram: bool, full: bool) -> TensorSummary:

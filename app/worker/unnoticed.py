@@ -17,6 +17,7 @@ from app.worker.program import FILENAME
 _OURS = str(Path(__file__).parent)
 _OUTERMOST = "_execute_captured"  # the function that executes the snippet: what called it is not the snippet's business
 _OVERRIDES = "overrides.py"
+_walk_stack = traceback.walk_stack
 _WALKS = ("walk_tb", "_walk_tb_with_full_positions", "walk_stack")
 
 
@@ -27,6 +28,7 @@ class Unnoticed:
         self._before: list[tuple[Any, str, Any]] = []
 
     def __enter__(self) -> None:
+        self._patch(warnings, "warn", _warn(warnings.warn))
         self._patch(warnings, "_showwarnmsg", _show_warning(vars(warnings)["_showwarnmsg"]))
         self._patch(threading, "excepthook", _thread_failed)
         for name in _WALKS:
@@ -91,6 +93,22 @@ def _hide_callers(codes: list[CodeType], shown: list[bool]) -> None:
     hidden = range(outermost) if snippet > outermost else range(outermost, len(codes))
     for index in hidden:
         shown[index] = False
+
+
+def _warn(original: Callable[..., None]) -> Callable[..., None]:
+    def warn(message: Any, category: Any = None, stacklevel: Any = 1, source: Any = None) -> None:
+        if type(stacklevel) is int and stacklevel > 1:
+            stacklevel = _level_without_us(stacklevel)
+        original(message, category, stacklevel + 1, source)
+
+    return warn
+
+
+def _level_without_us(level: int) -> int:
+    """The stack level at which the caller of `warn` finds what would stand at `level` if we were not there."""
+    frames = [entry[0] for entry in _walk_stack(sys._getframe(2))]
+    shown = [entry[0] for entry in _without_us([(frame, 0) for frame in frames])]
+    return frames.index(shown[level - 1]) + 1 if level <= len(shown) else len(frames) + 1
 
 
 def _show_warning(original: Callable[[Any], None]) -> Callable[[Any], None]:

@@ -53,7 +53,7 @@ def fingerprint(tensor):
     plain = tensor.detach()
     if plain.layout is not torch.strided or plain.device.type == "meta":
         return str(tuple(plain.shape))
-    raw = plain.as_subclass(torch.Tensor).resolve_conj().reshape(-1).view(torch.uint8)
+    raw = plain.as_subclass(torch.Tensor).resolve_conj().reshape(-1).contiguous().view(torch.uint8)
     return [str(plain.dtype), list(plain.shape), hashlib.sha256(bytes(raw.tolist())).hexdigest()[:16]]
 
 

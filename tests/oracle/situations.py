@@ -302,6 +302,24 @@ y = x * 2
 y.sum().backward()
 print(type(y).__name__, type(x.grad).__name__)
 """,
+    "subclass_that_sees_dispatches": """
+class Wrapped(torch.Tensor):
+    @staticmethod
+    def __new__(cls, inner):
+        made = torch.Tensor._make_wrapper_subclass(cls, inner.shape, dtype=inner.dtype, requires_grad=inner.requires_grad)
+        made.inner = inner
+        return made
+    @classmethod
+    def __torch_dispatch__(cls, func, types, args=(), kwargs=None):
+        print(func)
+        plain = [a.inner if isinstance(a, Wrapped) else a for a in args]
+        return Wrapped(func(*plain, **(kwargs or {})))
+def compute():
+    w = Wrapped(torch.ones(3)).requires_grad_()
+    (w * 2).exp().backward(Wrapped(torch.ones(3)))
+    print(w.grad.inner)
+compute()
+""",
     "modes_of_the_snippet": """
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode

@@ -106,7 +106,7 @@ def test_everything_is_as_it_was_afterwards():
     def state():
         return (torch.autograd._engine_run_backward, torch.nn.Module.__call__, threading.Thread.run, sys.stdout,
                 sys.modules["__main__"], torch.autograd.Function.__dict__["apply"].__func__, traceback.walk_tb,
-                warnings._showwarnmsg, torch.overrides._get_current_function_mode_stack())  # fmt: skip
+                warnings._showwarnmsg, warnings.warn, torch.overrides._get_current_function_mode_stack())  # fmt: skip
 
     before = state()
     see("x = torch.ones(1, requires_grad=True)\nx.backward()\nraise ValueError")
@@ -209,3 +209,14 @@ def test_the_signal_handlers_of_the_process_are_left_alone():
     assert signal.getsignal(signal.SIGUSR1) is before
     assert os.getpid()
     assert time.monotonic()
+
+
+def test_a_warning_that_points_up_the_stack_is_shown_once_and_at_the_line_it_means():
+    with pytest.warns(UserWarning) as caught:
+        see("""
+model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
+for part in model:
+    part.register_full_backward_hook(lambda module, inputs, outputs: [torch.fft.fft(outputs[0])] and None)
+model(torch.ones(4, 2)).sum().backward()
+""")
+    assert [(w.filename, w.lineno) for w in caught if "Full backward hook" in str(w.message)] == [("<snippet>", 6)]
