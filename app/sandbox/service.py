@@ -87,6 +87,7 @@ class Service:
         _keep(self._connections, self._converse(reader, writer))
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        delivered = False
         try:
             match await _question(reader):
                 case StatusQuestion():
@@ -97,10 +98,12 @@ class Service:
                 await writer.drain()
                 writer.close()
                 await writer.wait_closed()
+            delivered = True
         except (ProtocolViolation, TimeoutError, ConnectionError):
             pass  # an asker that we cannot understand, or that went away, gets no answer
         finally:
-            writer.transport.abort()
+            if not delivered:  # asyncio cannot abort what has closed by itself
+                writer.transport.abort()
 
     async def _run_while_asked_for(
         self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
