@@ -130,9 +130,10 @@ def main() -> None:
     machine = _machine()
     speed, held = measure_service()
     capture = measure_capture()
+    machine += f", {os.getloadavg()[0]:.1f} when finished"
     REPORT.write_text(
         TEXT.format(
-            date=time.strftime("%Y-%m-%d"), machine=f"{machine}, {os.getloadavg()[0]:.1f} when finished", versions=_versions(), warm=WARM_RUNS, cold=COLD_RUNS,
+            date=time.strftime("%Y-%m-%d"), machine=machine, versions=_versions(), warm=WARM_RUNS, cold=COLD_RUNS,
             every=WARM_RUNS // COLD_RUNS, speed=speed, held=held, capture=capture, rounds=ROUNDS, dot=DOT_SECONDS,
         )
     )  # fmt: skip
