@@ -5,6 +5,7 @@ What the child said was checked for its shape only; here its ids are made to lea
 
 from __future__ import annotations
 
+import re
 import signal
 from typing import Final, Literal
 
@@ -33,6 +34,9 @@ _LIMIT_OF_OUTCOME: Final = {
     "output": "output_bytes",
     "result": "result_bytes",
 }
+# What Python's `faulthandler` writes last in a process that crashes.
+_CRASH_REPORT: Final = re.compile(r"Fatal Python error: [^\n]*\n\n[^\n]*\(most recent call first\):\n(.*)\Z", re.DOTALL)
+_CRASHED_ON: Final = re.compile(r'^  File "<snippet>", line (\d{1,7}) in ', re.MULTILINE)
 
 
 class Folding:
@@ -72,7 +76,11 @@ class Folding:
         """The run so far. Ids that lead nowhere are taken out, so that whoever reads it may follow every id."""
         finished = self._finished or Finished()
         ended = self._ended or Ended(outcome="exited", wall_ms=0.0)
+        output = _output(self._output, self._output_bytes, ended.output_truncated)
         last_line = finished.last_line or self._last_line
+        if self._finished is None and ended.outcome in ("signal", "wall"):
+            output, crashed_on = _without_crash_report(output)
+            last_line = crashed_on or last_line
         status, limit, error = _verdict(ended, self._finished, self._limits.memory_bytes)
         if status == "killed" and limit is None and error is None:
             error = SnippetError(type="ProcessEnded", message=_end(ended), line=last_line)
@@ -89,7 +97,7 @@ class Folding:
                 capture_ms=finished.capture_ms,
             ),
             limits={name: float(value) for name, value in msgspec.structs.asdict(self._limits).items()},
-            output=_output(self._output, self._output_bytes, ended.output_truncated),
+            output=output,
             tensors=_linked(finished.tensors, graphs),
             graphs=graphs,
             error=error,
@@ -174,3 +182,13 @@ def _output(written: bytearray, limit_bytes: int, truncated: bool) -> Output:
     # Bytes that were not UTF-8 grow when they are decoded, so the text can be over the limit where the bytes were not.
     text = written[:limit_bytes].decode(errors="ignore")
     return Output(text=text, truncated=truncated or len(written) > limit_bytes)
+
+
+def _without_crash_report(output: Output) -> tuple[Output, Line | None]:
+    """What the snippet itself wrote, and the line that it crashed on when a report after that tells."""
+    start = output.text.rfind("Fatal Python error: ")
+    report = _CRASH_REPORT.match(output.text, start) if start >= 0 else None
+    if report is None:
+        return output, None
+    line = _CRASHED_ON.search(report[1])
+    return msgspec.structs.replace(output, text=output.text[:start]), int(line[1]) or None if line else None

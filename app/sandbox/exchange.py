@@ -20,6 +20,7 @@ from app.protocol import Ended, Job, Limits, Outcome, ZygoteReaped, frame
 from app.sandbox.child import READ_BYTES, Child, forget
 from app.sandbox.frames import FrameFault, FrameSplitter, is_final
 
+_CRASH_SECONDS = 0.2
 OUTPUT_PATIENCE = 4  # a child that writes this many times its output limit is killed
 _CLOSED_PIPE_SECONDS = 0.5  # a child that closed its result pipe must be dead within this
 _REAPED_SECONDS = 2.0
@@ -161,7 +162,12 @@ class Exchange:
         """The wall clock ran out: ask for what there is, and give a short while to tell it."""
         self._stopped_at_wall = True
         self._child.send_signal(signal.SIGUSR1)
-        self._timers.append(self._loop.call_later(self._grace_seconds, self._settle, _Verdict("wall")))
+        self._timers.append(self._loop.call_later(self._grace_seconds, self._abort))
+
+    def _abort(self) -> None:
+        """It did not listen, being deep in machine code or hostile: a crash still tells the line that it is on."""
+        self._child.send_signal(signal.SIGABRT)
+        self._timers.append(self._loop.call_later(_CRASH_SECONDS, self._settle, _Verdict("wall")))
 
     def _on_death(self, _: object) -> None:
         if self._verdict.done():  # the pipes may be closed already

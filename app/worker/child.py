@@ -6,6 +6,7 @@ Inside the sandbox. Nothing here runs twice: each child lives for one snippet.
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import fcntl
 import gc
 import os
@@ -123,6 +124,7 @@ def _run(layers: tuple[str, ...]) -> None:
     outbox.send(Confined(layers))
     job = _read_job()
     _close_input()
+    faulthandler.enable(ERRORS, all_threads=False)  # a crash tells its line; `app.folding` reads it
     evaluation = Evaluation(job, outbox.send)
     outbox.stop_on((signal.SIGUSR1, signal.SIGXCPU), evaluation.stop_early)
     leave = os._exit

@@ -34,6 +34,30 @@ def test_a_snippet_that_ends_well_is_ok() -> None:
     assert (run.sandbox, run.timings.queued_ms, run.timings.run_ms) == (("seccomp", "landlock"), 0.5, 1.0)
 
 
+CRASH = 'Fatal Python error: Aborted\n\nStack (most recent call first):\n  File "<frozen os>", line 9 in f\n%s\nExtra\n'
+
+
+@pytest.mark.parametrize(
+    ("frame", "line"),
+    [
+        ('  File "<snippet>", line 5 in g\n  File "<snippet>", line 8 in <module>\n', 5),
+        ('  File "<snippet>", line 0 in g\n', None),
+        ('  File "<snippet>", line 99999999 in g\n', None),
+        ("  <no Python frame>\n", None),
+    ],
+)
+def test_a_crash_tells_its_line_and_leaves_the_output_as_it_was(frame: str, line: int | None) -> None:
+    run = folded(STARTED, OutputChunk("out\n" + CRASH % frame), Ended(outcome="signal", signal=6, wall_ms=1.0))
+    assert (run.output.text, run.last_line) == ("out\n", line)
+    assert run.error is not None
+    assert run.error.line == line
+
+
+def test_what_looks_like_a_crash_stays_in_the_output_of_a_run_that_ended_well() -> None:
+    run = folded(STARTED, OutputChunk(CRASH % ""), FINISHED, ENDED)
+    assert run.output.text == CRASH % ""
+
+
 def test_a_snippet_that_raises_is_an_error() -> None:
     run = folded(STARTED, Finished(error=ERROR), ENDED)
     assert (run.status, run.error) == ("error", ERROR)

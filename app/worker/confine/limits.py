@@ -9,6 +9,7 @@ from app.protocol import Limits
 
 THREAD_STACK_BYTES = 8 * 2**20
 _PENDING_SIGNALS = 64
+_LAST_CPU_SECONDS = 3  # more than the supervisor gives, which asks a second time, for the line
 
 
 def address_space_bytes() -> int:
@@ -29,7 +30,9 @@ def restrict(limits: Limits, base_bytes: int, *, scratch: bool, own_user: bool) 
     """
     _lower(resource.RLIMIT_AS, base_bytes + limits.memory_bytes)
     cpu_seconds = math.ceil(limits.cpu_seconds)
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1))  # asked to stop, then killed
+    resource.setrlimit(
+        resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + _LAST_CPU_SECONDS)
+    )  # asked to stop, then killed
     _lower(resource.RLIMIT_NOFILE, limits.open_files)
     _lower(resource.RLIMIT_FSIZE, limits.scratch_bytes if scratch else 0)
     _lower(resource.RLIMIT_STACK, limits.stack_bytes)
