@@ -142,7 +142,8 @@ def _not_reached(evidence: Evidence, tensor: Tensor) -> Reason:
         return say("cleared", "certain" if cleared else "likely", line=cleared, call=wrote[-1].line)
     nodes = {node.id for node in index.makers.get(tensor.id, ()) if node.kind != "unrecorded"}
     for graph in reversed(index.calls):
-        here = [node for node in graph.nodes if node.id in nodes]
+        # Without AccumulateGrad it stands only above a cut; of a call that failed that is all there is.
+        here = [n for n in graph.nodes if n.id in nodes and (n.kind != "leaf" or graph.error is not None)]
         if here:
             return _passed_by(index, graph, here)
     if not any(graph.kind == "backward" for graph in index.calls):

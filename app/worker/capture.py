@@ -156,9 +156,10 @@ class Capture:
         for seen in self._named_alive(named)[:_MOST_CUTS]:
             if not seen.requires_grad_now() or (seen.event is not None and seen.event.left):
                 found.append(self._cuts.behind(seen, number, nothing))
+        reached = self._assembler.ids.members_of_all(self._told_graphs)
         for (graph, _), (event, node) in list(self._assembler.recorded.items())[:_MOST_RECORDED]:
             if not all(event.wanted):
-                found.append(self._cuts.frozen_under(event, node, graph))
+                found.append(self._cuts.under(event, node, graph, reached))
         return [cut for cut in found if cut is not None]
 
     def _merged(self, cuts: list[Cut], live: Graph | None) -> list[Graph]:

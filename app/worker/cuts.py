@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from app.run import CutReason, Edge, Node, TensorMeta
+from app.worker.ancestry import MOST_EVENTS, ancestry, drawn, inputs, leaves
 from app.worker.apis import Kind
 from app.worker.assemble import Assembler
 from app.worker.events import Event
@@ -34,7 +35,7 @@ _REASONS: dict[str, CutReason] = {
     "new_tensor": "rewrapped",
     "from_numpy": "rewrapped",
 }
-_MOST_EVENTS = 500
+_MOST_LEAVES = 16
 
 
 @dataclass(slots=True)
@@ -70,7 +71,7 @@ class Cuts:
     def behind_root(self, root: Seen, graph: int) -> Cut:
         """Everything behind a root that has no graph: its unrecorded operations, or just itself."""
         cut = Cut(graph)
-        if root.event is not None and _drawn(root.event):
+        if root.event is not None and drawn(root.event):
             self._tell([root.event], cut)
         else:
             cut.tops.append(self._leaf(root, cut))
@@ -83,9 +84,9 @@ class Cuts:
         With `whatever` the operations are told although no gradient stops at them.
         """
         event = target.event
-        if event is None or not _drawn(event):
+        if event is None or not drawn(event):
             return None
-        events = _ancestry([event])
+        events = ancestry([event])
         if not whatever and not any(any(e.wanted) for e in events):
             return None
         graph = self._graph_of(events)
@@ -93,8 +94,10 @@ class Cuts:
         self._tell([event], cut)
         return self._placed(cut) if cut.nodes else None
 
-    def frozen_under(self, event: Event, node: int, graph: int) -> Cut | None:
-        """Frozen tensors that went into a recorded operation, or into what they kept from being recorded before it."""
+    def under(self, event: Event, node: int, graph: int, reached: set[int]) -> Cut | None:
+        """What went into a recorded operation without a gradient of its own: frozen tensors, directly or by way of what
+        they kept from being recorded, and operations that cut off a leaf which is not among what calls `reached`.
+        """
         cut = Cut(graph)
         for position, (seen, wanted) in enumerate(zip(event.ins, event.wanted, strict=False)):
             if wanted:
@@ -103,13 +106,30 @@ class Cuts:
             if _frozen(seen):
                 target = self._leaf(seen, cut)
                 cut.edges.append(Edge(node, target, position, kind="cut", reason="frozen", line=_froze(seen)))
-            elif made_by is not None and _drawn(made_by) and _through_frozen(made_by):
-                line = next((_froze(s) for e in _ancestry([made_by]) for s in e.ins if _froze(s)), None)
-                self._tell([made_by], cut)
-                target = self._id(made_by)
-                cut.edges.append(Edge(node, target, position, kind="cut", reason="frozen", line=line))
+            elif made_by is not None and drawn(made_by):
+                found = self._why_not(made_by, seen, graph, reached)
+                if found is not None:
+                    self._tell([made_by], cut)
+                    cut.edges.append(
+                        Edge(node, self._id(made_by), position, kind="cut", reason=found[0], line=found[1])
+                    )
         cut.tops = []
         return self._placed(cut) if cut.edges else None
+
+    def _why_not(
+        self, made_by: Event, seen: Seen, graph: int, reached: set[int]
+    ) -> tuple[CutReason, int | None] | None:
+        """The reason and line of a cut edge to the unrecorded `made_by`, which made `seen`; None when it is no loss."""
+        ids = self._assembler.ids
+        events = ancestry([made_by])
+        if any(_frozen(s) for s in inputs(events, wanted=False)):
+            return "frozen", next((_froze(s) for e in events for s in e.ins if _froze(s)), None)
+        told = ids.known(("event", made_by.number))
+        if told is not None and told not in ids.members(graph):
+            return None
+        found = [ids.known(("leaf", leaf.serial)) for leaf in leaves(inputs(events, wanted=True))]
+        lost = any(leaf not in reached and leaf not in ids.members(graph) for leaf in found)
+        return ("none_required", seen.made_line()) if lost else None
 
     def _placed(self, cut: Cut) -> Cut:
         for node in cut.nodes:
@@ -119,8 +139,7 @@ class Cuts:
     def _graph_of(self, events: list[Event]) -> int | None:
         """The latest graph that holds a node which these operations cut off."""
         ids = self._assembler.ids
-        inputs = [(seen, wanted) for e in events for seen, wanted in zip(e.ins, e.wanted, strict=False)]
-        nodes = [_node_of(seen, ids) for seen, wanted in inputs if wanted]
+        nodes = [_node_of(seen, ids) for seen in inputs(events, wanted=True)]
         graphs = [ids.graph_of[n] for n in nodes if n is not None and n in ids.graph_of]
         return max(graphs) if graphs else None
 
@@ -130,7 +149,7 @@ class Cuts:
     def _tell(self, tops: list[Event], cut: Cut) -> None:
         told = self._assembler.ids.members(cut.graph)
         own = {node.id for node in cut.nodes}
-        for event in _ancestry(tops):
+        for event in ancestry(tops):
             number = self._id(event)
             if number in told or number in own:
                 continue
@@ -156,25 +175,26 @@ class Cuts:
         )
         cut.nodes.append(node)
         for position, (seen, wanted) in enumerate(zip(event.ins, event.wanted, strict=False)):
-            target = self._maker(seen, event, wanted, cut)
-            cut.edges.append(_edge(event, number, target, position, seen, wanted))
+            for target in self._makers(seen, event, wanted, cut):
+                cut.edges.append(_edge(event, number, target, position, seen, wanted))
         for position, source in enumerate(event.left, len(event.ins)):
             edge = Edge(number, self._id(source), position, kind="cut", reason="rewrapped", line=event.line)
             cut.edges.append(edge)
 
-    def _maker(self, seen: Seen, event: Event, wanted: bool, cut: Cut) -> int:
+    def _makers(self, seen: Seen, event: Event, wanted: bool, cut: Cut) -> list[int]:
         """The node that made `seen`, if the cut's graph has it: an op's, another unrecorded one, an AccumulateGrad.
 
-        Else a node that stands for the tensor itself.
+        Else nodes that stand for the leaves it was computed from: those are what somebody misses the gradient of.
         """
         ids = self._assembler.ids
         node = _node_of(seen, ids)
         if node is not None and node in ids.members(cut.graph):
-            return node
+            return [node]
         made_by = seen.event
-        if not wanted and made_by is not None and _drawn(made_by) and made_by.number < event.number:
-            return self._id(made_by)
-        return self._leaf(seen, cut)
+        if not wanted and made_by is not None and drawn(made_by) and made_by.number < event.number:
+            return [self._id(made_by)]
+        behind = leaves([seen])[:_MOST_LEAVES] if wanted else [seen]
+        return list(dict.fromkeys(self._leaf(leaf, cut) for leaf in behind))
 
     def _leaf(self, seen: Seen, cut: Cut) -> int:
         assembler = self._assembler
@@ -211,7 +231,7 @@ def _node_of(seen: Seen, ids: Ids) -> int | None:
             node = ids.of_event.get(event.number)
         if node is not None:
             return node
-        if event is None or not event.recorded or len(pending) > _MOST_EVENTS:
+        if event is None or not event.recorded or len(pending) > MOST_EVENTS:
             continue
         for source, wanted in zip(event.ins, event.wanted, strict=False):
             if wanted and source.serial not in visited:
@@ -229,30 +249,6 @@ def _edge(event: Event, source: int, target: int, position: int, seen: Seen, wan
     elif _frozen(seen):
         reason, line = "frozen", _froze(seen)
     return Edge(source, target, position, kind="cut", reason=reason, line=line or event.line)
-
-
-def _drawn(event: Event) -> bool:
-    """Whether an unrecorded operation is a node: it took tensors in, or values that left some."""
-    return not event.recorded and bool(event.ins or event.left)
-
-
-def _ancestry(tops: list[Event]) -> list[Event]:
-    """`tops` and the unrecorded operations behind them, nearest first."""
-    found = {e.number: e for e in tops}
-    pending = list(tops)
-    for event in pending:  # grows while we go
-        before = [s.event for s, wanted in zip(event.ins, event.wanted, strict=False) if not wanted]
-        for earlier in (*before, *event.left):
-            if earlier is None or earlier.number in found or len(found) >= _MOST_EVENTS:
-                continue
-            if earlier.number < event.number and _drawn(earlier):
-                found[earlier.number] = earlier
-                pending.append(earlier)
-    return pending
-
-
-def _through_frozen(top: Event) -> bool:
-    return any(_frozen(s) for e in _ancestry([top]) for s, w in zip(e.ins, e.wanted, strict=False) if not w)
 
 
 def _frozen(seen: Seen) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 from typing import Any
 
 from app.run import NodeRef
@@ -36,6 +37,9 @@ class Ids:
 
     def members(self, graph: int) -> set[int]:
         return self._members.get(graph, set())
+
+    def members_of_all(self, graphs: Iterable[int]) -> set[int]:
+        return set().union(*(self.members(graph) for graph in graphs))
 
     def reference(self, node: int | None) -> NodeRef | None:
         """Where a node stands, if a graph holds it."""

@@ -59,6 +59,7 @@ class Trace:
         self.faults: list[str] = []
         self._sites: dict[tuple[int, int], Site] = {}
         self.left_values: dict[Any, Event] = {}
+        self._left_alive: list[Any] = []  # an identity is another's once its object has died
         self._limit = limit
         self._on_progress = on_progress
         self._next_progress = _monotonic() + _PROGRESS_SECONDS
@@ -235,6 +236,8 @@ class Trace:
             return
         if len(self.left_values) > 10_000:
             self.left_values.clear()
+            self._left_alive.clear()
+        self._left_alive.append(result if type(result) in (float, list) else None)
         for value in _numbers(result):
             self.left_values[value] = event
 
@@ -253,7 +256,8 @@ def _origin(exc: BaseException) -> str:
 
 
 def _numbers(value: Any) -> list[Any]:
-    """Up to 64 numbers (or the identity of an array) by which a value can be known again. 0 and 1 are too common."""
+    """Up to 64 numbers (or the identity of an array) by which a value can be known again. Where 0 and 1 come from, only
+    the identity of a float tells."""
     numbers: list[Any] = []
     pending = [value]
     while pending and len(numbers) < 64:
@@ -262,6 +266,8 @@ def _numbers(value: Any) -> list[Any]:
         if kind is float or kind is int:
             if part not in (0, 1, -1, 2):
                 numbers.append(part)
+            elif kind is float:
+                numbers.append(("float", id(part)))
         elif kind is list or kind is tuple:
             pending.extend(part[:64])
         elif kind.__module__ == "numpy":

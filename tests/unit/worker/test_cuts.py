@@ -89,6 +89,46 @@ model(torch.randn(3, 4)).pow(2).mean().backward()
     assert frozen.grad is None
 
 
+def test_an_operation_without_a_name_that_loses_a_leaf_is_told_under_what_used_it():
+    run = see(X + "w = torch.ones(2, requires_grad=True)\n((x * 2).detach() * w).sum().backward()")
+    assert run.cuts() == [("detach", "x", "detach", 4), ("MulBackward0", "detach", "none_required", 4)]
+
+
+def test_it_is_told_too_when_the_lost_leaf_still_hangs_on_a_live_tensor():
+    run = see(X + "w = torch.ones(2, requires_grad=True)\nh = x * 2\n(h.detach() * w).sum().backward()")
+    assert run.cuts() == [("detach", "x", "detach", 5), ("MulBackward0", "detach", "none_required", 5)]
+
+
+def test_inside_a_module_every_parameter_that_is_lost_is_told():
+    run = see("""
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.low, self.high = nn.Linear(2, 2), nn.Linear(2, 1)
+    def forward(self, x):
+        return self.high(self.low(x).detach())
+model = Model()
+model(torch.ones(1, 2)).sum().backward()
+""")
+    lost = [c[1:] for c in run.cuts() if c[0] == "detach"]
+    assert lost == [("model.low.weight", "detach", 8), ("model.low.bias", "detach", 8)]
+
+
+def test_a_value_that_comes_back_at_once_is_joined_even_when_it_is_a_common_one():
+    run = see(
+        "a = torch.tensor(2., requires_grad=True)\n(torch.tensor(a.item()) * (a.detach() * nn.Parameter(a))).backward()"
+    )
+    assert [c for c in run.cuts() if c[0] in ("tensor", "item")] == [
+        ("tensor", "item", "rewrapped", 3),
+        ("item", "a", "item", 3),
+    ]
+
+
+def test_a_mask_of_what_has_its_gradient_is_not_told():
+    run = see(X + "(x * (x > 1)).sum().backward()")
+    assert run.cuts() == []
+
+
 def test_printing_and_updates_are_not_told():
     run = see(
         X

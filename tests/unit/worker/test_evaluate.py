@@ -212,7 +212,7 @@ def test_the_signal_handlers_of_the_process_are_left_alone():
 
 
 def test_a_warning_that_points_up_the_stack_is_shown_once_and_at_the_line_it_means():
-    with pytest.warns(UserWarning) as caught:
+    with pytest.warns(UserWarning, match="Full backward hook") as caught:
         see("""
 model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
 for part in model:
