@@ -21,7 +21,7 @@ from app.sandbox.child import READ_BYTES, Child, forget
 from app.sandbox.frames import FrameFault, FrameSplitter, is_final
 
 _CRASH_SECONDS = 0.2
-OUTPUT_PATIENCE = 4  # a child that writes this many times its output limit is killed
+OUTPUT_PATIENCE = 4  # a child that writes this many times its output limit is stopped
 _CLOSED_PIPE_SECONDS = 0.5  # a child that closed its result pipe must be dead within this
 _REAPED_SECONDS = 2.0
 _CPU_SLACK_SECONDS = 0.02
@@ -56,7 +56,7 @@ class Exchange:
         self._unsent = memoryview(frame(job))
         self._splitter = FrameSplitter(job.limits.result_bytes)
         self._written_bytes = 0
-        self._stopped_at_wall = False
+        self._stopped_at: Outcome | None = None
         self._verdict: asyncio.Future[_Verdict] = self._loop.create_future()
         self._timers: list[asyncio.TimerHandle] = []
 
@@ -75,7 +75,7 @@ class Exchange:
 
     def _watch(self) -> None:
         child, loop = self._child, self._loop
-        self._timers.append(loop.call_later(self._limits.wall_seconds, self._stop))
+        self._timers.append(loop.call_later(self._limits.wall_seconds, self._stop, "wall"))
         loop.add_reader(child.pipes.output, self._guarded, self._read_output)
         loop.add_reader(child.pipes.result, self._guarded, self._read_result)
         child.gone.add_done_callback(self._on_death)
@@ -141,33 +141,38 @@ class Exchange:
         if not data:
             self._loop.remove_reader(self._child.pipes.output)
         self._keep_output(data)
+        if self._written_too_much():
+            self._loop.remove_reader(self._child.pipes.output)
+            self._stop("output")
 
     def _keep_output(self, data: bytes) -> None:
         room = self._limits.output_bytes - self._written_bytes
         self._written_bytes += len(data)
         if room > 0 and data:
             self._sink.output(data[:room])
-        if self._written_bytes > OUTPUT_PATIENCE * self._limits.output_bytes:
-            raise _Verdict("output")
+
+    def _written_too_much(self) -> bool:
+        return self._written_bytes > OUTPUT_PATIENCE * self._limits.output_bytes
 
     def _drain_output(self) -> None:
         """Take what the child had written before the verdict; a child that still writes cannot prolong this."""
-        with contextlib.suppress(_Verdict, BlockingIOError):
-            while data := os.read(self._child.pipes.output, READ_BYTES):
+        with contextlib.suppress(BlockingIOError):
+            while not self._written_too_much() and (data := os.read(self._child.pipes.output, READ_BYTES)):
                 self._keep_output(data)
 
     # --- its end ---
 
-    def _stop(self) -> None:
-        """The wall clock ran out: ask for what there is, and give a short while to tell it."""
-        self._stopped_at_wall = True
-        self._child.send_signal(signal.SIGUSR1)
-        self._timers.append(self._loop.call_later(self._grace_seconds, self._abort))
+    def _stop(self, limit: Outcome) -> None:
+        """A limit is reached: ask for what there is, and give a short while to tell it."""
+        if self._stopped_at is None:
+            self._stopped_at = limit
+            self._child.send_signal(signal.SIGUSR1)
+            self._timers.append(self._loop.call_later(self._grace_seconds, self._abort, limit))
 
-    def _abort(self) -> None:
+    def _abort(self, limit: Outcome) -> None:
         """It did not listen, being deep in machine code or hostile: a crash still tells the line that it is on."""
         self._child.send_signal(signal.SIGABRT)
-        self._timers.append(self._loop.call_later(_CRASH_SECONDS, self._settle, _Verdict("wall")))
+        self._timers.append(self._loop.call_later(_CRASH_SECONDS, self._settle, _Verdict(limit)))
 
     def _on_death(self, _: object) -> None:
         if self._verdict.done():  # the pipes may be closed already
@@ -188,8 +193,8 @@ class Exchange:
             detail=verdict.detail,
             output_truncated=self._written_bytes > self._limits.output_bytes,
         )
-        if self._stopped_at_wall and verdict.outcome in ("finished", "exited"):
-            ended = _changed(ended, outcome="wall")
+        if self._stopped_at is not None and verdict.outcome in ("finished", "exited"):
+            ended = _changed(ended, outcome=self._stopped_at)
         elif verdict.outcome == "finished" and self._used_its_cpu_seconds():
             ended = _changed(ended, outcome="cpu")
         elif verdict.outcome == "exited":

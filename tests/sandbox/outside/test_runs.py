@@ -95,6 +95,7 @@ async def test_ten_megabytes_of_output_end_the_run_and_the_first_part_is_kept(ru
     events = await events_of(runner, "for _ in range(10_000):\n    print('x' * 1000)\n")
     ended = end_of(events)
     assert (ended.outcome, ended.limit_name, ended.output_truncated) == ("output", "output_bytes", True)
+    assert folded(events).last_line in (1, 2)
     assert len(text_of(events)) == ended.limit_value
 
 
