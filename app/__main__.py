@@ -114,7 +114,7 @@ def server_config(app: ASGIApp) -> uvicorn.Config:
         log_config=_LOGGING,
         server_header=False,
         proxy_headers=False,
-        timeout_graceful_shutdown=5,
+        timeout_graceful_shutdown=1,
         limit_concurrency=1000,
         h11_max_incomplete_event_size=32 * 2**10,
     )

@@ -4,6 +4,7 @@ loopback names, and the last catch. Server side; none of it knows what a run is.
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import logging
 import secrets
@@ -34,6 +35,7 @@ SECURITY_HEADERS: Final = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "X-Frame-Options": "DENY",
 }
+_STOPPING: Final = problem("sandbox_unavailable", "The server is stopping.")
 _BODY_METHODS: Final = ("POST", "PUT", "PATCH", "DELETE")
 BODY_SECONDS: Final = 15.0
 _DRAINED_BYTES: Final = 32 * 2**20
@@ -68,6 +70,10 @@ class Envelope:
 
         try:
             await self.app(scope, receive, send_with_headers)
+        except asyncio.CancelledError:  # the server stops, and waits no longer
+            if status == 0:
+                await answer(_STOPPING)(scope, receive, send_with_headers)
+            raise
         except Exception:
             log.exception("request %s failed", scope["request_id"])
             if status == 0:

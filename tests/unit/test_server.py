@@ -11,6 +11,7 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from app.__main__ import server_config
+from app.web.middleware import Envelope
 
 SECONDS = 10.0
 HEAD = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n"
@@ -18,6 +19,8 @@ HEAD = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n"
 
 class Waiting:
     """An application that answers nothing and notes when its client has gone."""
+
+    server: uvicorn.Server
 
     def __init__(self) -> None:
         self.asked = threading.Event()
@@ -39,9 +42,9 @@ def app() -> Waiting:
 @pytest.fixture
 def client(app: Waiting) -> Iterator[socket.socket]:
     """A connection to a server of `app`."""
-    config = server_config(app)
+    config = server_config(Envelope(app))
     config.lifespan = "off"
-    server = uvicorn.Server(config)
+    server = app.server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
@@ -62,3 +65,10 @@ def test_a_client_that_leaves_is_noticed_although_it_had_asked_for_more(client: 
     assert app.asked.wait(SECONDS)
     client.close()
     assert app.left.wait(SECONDS)
+
+
+def test_a_server_that_stops_tells_those_whom_it_keeps_waiting(client: socket.socket, app: Waiting) -> None:
+    client.sendall(HEAD + b"\r\n")
+    assert app.asked.wait(SECONDS)
+    app.server.should_exit = True
+    assert b" 503 " in client.recv(64)
