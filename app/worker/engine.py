@@ -16,6 +16,7 @@ import torch
 import torch.autograd.graph
 
 from app.run import TensorSummary
+from app.worker.apis import Api, Kind
 from app.worker.events import Event
 from app.worker.places import calling_frame, line_of
 from app.worker.summarize import summary_of, unobserved
@@ -29,6 +30,7 @@ _dispatch_mode: Callable[[Any], Any] = torch._C._get_dispatch_mode
 _TRACING = (torch._C._TorchDispatchModeKey.FAKE, torch._C._TorchDispatchModeKey.PROXY)
 _FULL_STATISTICS_NODES = 5_000
 _EDGE_PREVIEW = 16
+_ENGINE = Api(Kind.CALL, "torch.autograd", "autograd")
 _BYTES_PLAIN = 900  # of one node with its edges, as sent, when little is known of it
 _FAILED_BEYOND_LIMIT = 3
 
@@ -97,6 +99,7 @@ class Engine:
         handles = self._hook(call) if self._seen(call, t_outputs) else []
         calls = self._trace.local.calls
         calls.append(call)
+        first = sequence_nr()
         try:
             with self.mode if self._mode_is_off() else contextlib.nullcontext():
                 return self._original(t_outputs, *args, **kwargs)
@@ -105,6 +108,8 @@ class Engine:
             raise
         finally:
             calls.pop()
+            if call.create_graph:
+                self._made_between_nodes(call, first)
             self._end(call, t_outputs, handles)
 
     # --- before ---
@@ -210,6 +215,13 @@ class Engine:
         event = self.event_of(node)
         if event is not None:
             self._trace.claim(first, end, event)
+
+    def _made_between_nodes(self, call: Call, first: int) -> None:
+        """With create_graph the engine makes nodes of its own, where gradients are added up: they stand at the call."""
+        event = Event(-1, _ENGINE, None, None)
+        event.code, event.instruction, event.line = call.code, call.instruction, call.line
+        event.recorded = True
+        self._trace.claim_unclaimed(first, sequence_nr(), event)
 
     # --- after ---
 

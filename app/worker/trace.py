@@ -152,6 +152,11 @@ class Trace:
         if end - first == 1:
             by_sequence[first] = event
             return
+        self.claim_unclaimed(first, end, event)
+
+    def claim_unclaimed(self, first: int, end: int, event: Event) -> None:
+        """Those of the nodes that are nobody's yet are the event's."""
+        by_sequence = self.local.by_sequence
         for number in range(first, min(end, first + _MOST_RANGE)):
             by_sequence.setdefault(number, event)
 

@@ -218,3 +218,15 @@ def test_the_same_code_and_seed_give_the_same_run():
 def test_capture_itself_fails_nowhere():
     run = see("x = torch.randn(3, 3, requires_grad=True)\nq, r = torch.linalg.qr(x)\n(q @ r).sum().backward()")
     assert run.faults == []
+
+
+def test_sums_that_the_engine_makes_with_create_graph_stand_at_the_call():
+    run = see("""
+x = torch.ones(2, requires_grad=True)
+y = (x.exp() * x.sin()).sum()
+g, = torch.autograd.grad(y, x, create_graph=True)
+g.sum().backward()
+""")
+    added = [n for n in run.graphs[1].nodes if n.name == "AddBackward0"]
+    assert [(n.line, n.column) for n in added] == [(5, 5)]
+    assert all(n.line for n in run.graphs[1].nodes)
