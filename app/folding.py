@@ -113,6 +113,8 @@ def _verdict(
 ) -> tuple[Status, LimitReached | None, SnippetError | None]:
     """What became of the snippet. The supervisor's word decides; what the child said only adds the exception."""
     error = finished.error if finished else None
+    if ended.outcome == "finished" and finished is not None and finished.stopped:
+        return "killed", None, error
     if ended.outcome == "finished":
         if error is not None and finished is not None and finished.memory_exhausted:
             return "killed", LimitReached(name="memory_bytes", value=float(memory_bytes)), error
@@ -125,6 +127,8 @@ def _verdict(
 
 def _end(ended: Ended) -> str:
     """How a process ended that no limit stopped and that did not report."""
+    if ended.outcome == "finished":
+        return "the snippet was asked to stop before its end"
     if ended.outcome == "protocol":
         return "the process that ran the snippet sent something else than a report"
     if ended.signal is not None:

@@ -12,7 +12,9 @@ MOST_NODES = 60
 MOST_TENSORS = 60
 MOST_OUTPUT = 4000
 DEEPEST = 24
-UNPRINTABLE = re.compile(r"[^\n\t\x20-\x7e\u00a0-\ud7ff\ue000-\ufffd]")
+UNPRINTABLE = re.compile(
+    r"[^\n\t\x20-\x7e\u00a0-\u200d\u2010-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\ufffd]"  # nor what turns the text
+)
 
 
 def summary_text(run: Run, sentences: Mapping[str, str]) -> str:
@@ -22,13 +24,18 @@ def summary_text(run: Run, sentences: Mapping[str, str]) -> str:
     """
     seen = index(run)
     sections = [
-        "\n".join(_head(run)),
-        *("\n".join(_graph(seen, graph)) for graph in run.graphs[:10]),
-        "\n".join(_gradients(run, sentences)),
-        "\n".join(_findings(run, sentences)),
+        _lines(_head(run)),
+        *(_lines(_graph(seen, graph)) for graph in run.graphs[:10]),
+        _lines(_gradients(run, sentences)),
+        _lines(_findings(run, sentences)),
         "\n".join(_output(run)),
     ]
     return UNPRINTABLE.sub("?", "\n\n".join(section for section in sections if section)) + "\n"
+
+
+def _lines(lines: Iterator[str]) -> str:
+    """One line each, whatever a snippet put into its names."""
+    return "\n".join(line.replace("\n", "?") for line in lines)
 
 
 def sentence(sentences: Mapping[str, str], key: str, params: Mapping[str, Param]) -> str:

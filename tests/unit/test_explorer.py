@@ -58,6 +58,13 @@ def test_what_looks_like_a_crash_stays_in_the_output_of_a_run_that_ended_well() 
     assert run.output.text == CRASH % ""
 
 
+def test_a_snippet_that_was_stopped_is_not_ok_although_no_limit_is_known() -> None:
+    run = folded(STARTED, Finished(stopped=True, last_line=3), ENDED)
+    assert (run.status, run.limit) == ("killed", None)
+    assert run.error is not None
+    assert (run.error.type, run.error.line) == ("ProcessEnded", 3)
+
+
 def test_a_snippet_that_raises_is_an_error() -> None:
     run = folded(STARTED, Finished(error=ERROR), ENDED)
     assert (run.status, run.error) == ("error", ERROR)
