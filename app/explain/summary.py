@@ -133,7 +133,9 @@ def _finding(finding: Finding, sentences: Mapping[str, str]) -> Iterator[str]:
     yield f"  {finding.severity}{where}: " + sentence(sentences, f"finding.{finding.code}", finding.params)
     if finding.fix is not None:
         verb = "insert before" if finding.fix.kind == "insert" else "replace"
-        yield f"    fix, {verb} line {finding.fix.line}: {finding.fix.text.strip()}"
+        first, *more = finding.fix.text.strip().split("\n")
+        yield f"    fix, {verb} line {finding.fix.line}: {first}"
+        yield from more
 
 
 def _output(run: Run) -> Iterator[str]:
