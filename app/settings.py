@@ -28,7 +28,7 @@ class Settings(BaseSettings):
     )
     trusted_local: bool = Field(
         False,
-        description="DANGER: run snippets with your own rights where no sandbox can be had (macOS); loopback only",
+        description="DANGER: run snippets also where a required layer cannot be had, for your own code on Linux; loopback only",
     )
     namespaces: bool = Field(True, description="Use Linux namespaces around the worker where the kernel allows them")
 

@@ -136,6 +136,7 @@ def page_context(
     code         what the textarea shows; always the visitor's own
     problem      `Problem` (code, title, detail, limit, retry_after) or None; `problem_text` its sentence in `language`
     booting      the sandbox still starts; there is no run because of it
+    unguarded    the setting `trusted_local` is on: snippets may run without a required layer; say so, plainly
     examples     list of {id, title, topic, point, code, selected} in `language`, in order; `example_id` the shown one
     legend       of `app.picture.legend`: entries with `sample` (an SVG of ours) and `text`
     limits       {wall_seconds, cpu_seconds, memory_bytes, output_bytes, code_bytes, …} of a run, by name
@@ -168,6 +169,7 @@ def page_context(
         "problem": problem,
         "problem_text": _problem_text(problem, catalogue) if problem else "",
         "booting": booting,
+        "unguarded": settings.trusted_local,
         "examples": shown,
         "example_id": example_id,
         "limits": {"code_bytes": settings.code_bytes, **msgspec.structs.asdict(settings.limits())},

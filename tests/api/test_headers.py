@@ -119,3 +119,11 @@ async def test_without_a_sandbox_only_loopback_names_are_answered(
     trusted_client: httpx.AsyncClient, host: str, status: int
 ) -> None:
     assert (await trusted_client.get("/healthz", headers={"Host": host})).status_code == status
+
+
+async def test_a_page_without_the_whole_sandbox_says_so(
+    client: httpx.AsyncClient, trusted_client: httpx.AsyncClient
+) -> None:
+    warning = "No full sandbox: your own code only"
+    assert warning in (await trusted_client.get("/")).text
+    assert f">{warning}<" not in (await client.get("/")).text
