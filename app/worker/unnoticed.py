@@ -11,12 +11,16 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
+from torch.jit._builtins import _get_builtin_table
+
 from app.worker.places import snippet_frame
 from app.worker.program import FILENAME
 
 _OURS = str(Path(__file__).parent)
 _OUTERMOST = "_execute_captured"  # the function that executes the snippet: what called it is not the snippet's business
 _OVERRIDES = "overrides.py"
+# By it torch.jit.script knows the functions that it need not read.
+_builtin_table: Callable[[], dict[int, str]] = _get_builtin_table
 _walk_stack = traceback.walk_stack
 _WALKS = ("walk_tb", "_walk_tb_with_full_positions", "walk_stack")
 
@@ -26,15 +30,20 @@ class Unnoticed:
 
     def __init__(self) -> None:
         self._before: list[tuple[Any, str, Any]] = []
+        self._scriptable = 0
 
     def __enter__(self) -> None:
-        self._patch(warnings, "warn", _warn(warnings.warn))
+        warn = _warn(warnings.warn)
+        self._patch(warnings, "warn", warn)
+        self._scriptable = id(warn)
+        _builtin_table()[self._scriptable] = "aten::warn"
         self._patch(warnings, "_showwarnmsg", _show_warning(vars(warnings)["_showwarnmsg"]))
         self._patch(threading, "excepthook", _thread_failed)
         for name in _WALKS:
             self._patch(traceback, name, _skip_us(vars(traceback)[name]))
 
     def __exit__(self, *_: object) -> None:
+        _builtin_table().pop(self._scriptable, None)
         while self._before:
             module, name, value = self._before.pop()
             setattr(module, name, value)
@@ -97,9 +106,9 @@ def _hide_callers(codes: list[CodeType], shown: list[bool]) -> None:
 
 def _warn(original: Callable[..., None]) -> Callable[..., None]:
     def warn(message: Any, category: Any = None, stacklevel: Any = 1, source: Any = None) -> None:
-        if type(stacklevel) is int and stacklevel > 1:
-            stacklevel = _level_without_us(stacklevel)
-        original(message, category, stacklevel + 1, source)
+        if type(stacklevel) is int:
+            stacklevel = 1 + (_level_without_us(stacklevel) if stacklevel > 1 else stacklevel)
+        original(message, category, stacklevel, source)
 
     return warn
 

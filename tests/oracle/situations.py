@@ -320,6 +320,14 @@ def compute():
     print(w.grad.inner)
 compute()
 """,
+    "jit_of_what_warns": """
+import warnings
+warnings.simplefilter('ignore')
+torch.manual_seed(1)
+layer = torch.nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True)
+torch.jit.script(layer)(torch.randn(2, 3, 8)).pow(2).sum().backward()
+print(layer.linear1.weight.grad.norm())
+""",
     "modes_of_the_snippet": """
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
