@@ -75,6 +75,11 @@ DTYPES = (
     r"have the same dtype|expected scalar type|Found dtype|should be the same dtype"
     r"|result type .* can't be cast"
 )
+NO_GPU = (
+    r"^Torch not compiled with|^No CUDA GPUs|^Found no NVIDIA|on a CUDA device but torch\.cuda\.is_available"
+    r"|with arguments from the '(CUDA|MPS|XPU)' backend|not linked with support for|^Cannot access accelerator device"
+)
+NETWORK_ERRORS = ("gaierror", "URLError", "ConnectionError", "ConnectionRefusedError", "timeout", "DistNetworkError")
 
 TORCH: tuple[tuple[str, Rule], ...] = (
     (r"^element \d+ of tensors does not require grad and does not have a grad_fn", roots.root_has_no_graph),
@@ -110,18 +115,24 @@ TORCH: tuple[tuple[str, Rule], ...] = (
     (r"can't allocate memory|[Oo]ut of memory", python.memory_limit),
     (SHAPES, _told("shape_error")),
     (DTYPES, _told("dtype_error")),
-    (r"can't start new thread", _just("process_refused")),
+    (r"can't start new thread|^unable to open shared memory object", _just("process_refused")),
+    (r"no internet connection|^Cannot resolve .* to a \(local\) address", _just("network_refused")),
+    (r"^Parent directory .* does not exist|open file failed with strerror", _just("file_refused")),
+    (r"^Ninja is required|C\+\+ compiler", _just("compiler_refused")),
+    (NO_GPU, _just("no_gpu")),
 )
 
 PYTHON: tuple[tuple[tuple[str, ...], str, Rule], ...] = (
     (("SyntaxError", "IndentationError", "TabError"), "", python.syntax_error),
+    (("InductorError",), r"not permitted|denied|[Nn]o such file|compiler", _just("compiler_refused")),
     (("NameError", "UnboundLocalError"), "name '", python.name_error),
     (("ModuleNotFoundError", "ImportError"), "", python.import_error),
     (("EOFError",), "reading", _just("input_eof")),
+    (("BdbQuit",), "", _just("input_eof")),
     (("MemoryError",), "", python.memory_limit),
     (("RecursionError",), "", _just("recursion_error")),
     (("SystemExit",), "", python.exit_),
-    (("gaierror", "URLError", "ConnectionError", "ConnectionRefusedError", "timeout"), "", _just("network_refused")),
+    (NETWORK_ERRORS, "", _just("network_refused")),
     (("PermissionError", "OSError", "BlockingIOError", "FileNotFoundError", "InterruptedError"), "", python.refused),
 )
 

@@ -12,12 +12,19 @@ from app.explain.source import Source
 from app.run import Finding, Run, SnippetError
 
 NETWORK = re.compile(r"\b(socket|urllib|urlopen|requests|http|connect|download|hub\.load|ftplib|smtplib)\b")
-PROCESS = re.compile(r"\b(subprocess|Popen|os\.system|popen|fork|spawn|exec[vl]\w*|multiprocessing|Process|Thread)\b")
-FILE = re.compile(r"\[Errno (1|13|30|2|27|28)\].*: ['\"]")
-REFUSED = re.compile(r"\[Errno (1|11|13|27|28|30|38|97)\]")
+PROCESS = re.compile(
+    r"\b(subprocess|Popen|os\.system|popen|fork|spawn|exec[vl]\w*|multiprocessing|Process|Thread"
+    r"|ProcessPoolExecutor|SharedMemory)\b"
+)
+MISSING = re.compile(r"\[Errno 2\].*: ['\"](.{1,200})['\"]$", re.DOTALL)
+FILE = re.compile(r"\[Errno (1|2|13|30|27|28)\].*: ['\"]")
+REFUSED = re.compile(r"\[Errno (1|2|11|13|27|28|30|38|97)\]")
 
 
 def syntax_error(index: Index, source: Source, error: SnippetError) -> Iterator[Finding]:
+    if error.traceback and error.traceback[-1].text.startswith(("!", "%")):
+        yield find("notebook_line", "error", line=error.line)
+        return
     yield find("syntax_error", "error", line=error.line, params={"detail": short(error.message) or error.type})
 
 
@@ -41,14 +48,19 @@ def exit_(index: Index, source: Source, error: SnippetError) -> Iterator[Finding
 def refused(index: Index, source: Source, error: SnippetError) -> Iterator[Finding]:
     """A system call that the sandbox does not allow; the snippet's own line tells which kind."""
     line = error.traceback[-1].text if error.traceback else ""
+    missing = MISSING.search(error.message)
     if REFUSED.search(error.message) is None:
         return
-    if NETWORK.search(line):
+    if missing is not None and "no_paths" not in index.run.sandbox and PROCESS.search(line) is None:
+        yield find("file_missing", "error", line=error.line, params={"name": missing[1]})
+    elif NETWORK.search(line):
         yield find("network_refused", "error", line=error.line)
     elif PROCESS.search(line):
         yield find("process_refused", "error", line=error.line)
     elif FILE.search(error.message):
         yield find("file_refused", "error", line=error.line)
+    elif PROCESS.search(index.run.code):  # the call that was refused lies in the library, its object was made elsewhere
+        yield find("process_refused", "error", line=error.line, certainty="likely")
 
 
 def memory_limit(index: Index, source: Source, error: SnippetError) -> Iterator[Finding]:

@@ -159,10 +159,11 @@ def _arrange_descriptors(place: Place) -> None:
 
 def _empty_environment(scratch: bool) -> None:
     os.environ.clear()
-    tempfile.tempdir = None
+    # Where nothing can be written, who wants a temporary folder gets one that exists, and an error that names the file.
+    tempfile.tempdir = SCRATCH if scratch else "/"
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = f"{SCRATCH}/inductor" if scratch else "/"
     if scratch:
-        os.environ.update(HOME=SCRATCH, TMPDIR=SCRATCH, TORCHINDUCTOR_CACHE_DIR=f"{SCRATCH}/inductor")
-        tempfile.tempdir = SCRATCH
+        os.environ.update(HOME=SCRATCH, TMPDIR=SCRATCH)
 
 
 def _default_signals() -> None:

@@ -29,21 +29,37 @@ from app.worker.confine import kernel, landlock, limits, seccomp
 from app.worker.confine.huge_pages import collapse_heap
 from app.worker.confine.view import worker_view
 from app.worker.facts import Facts
+from app.worker.processes import load_data_in_one_process
 
 CONTROL = 3
 _MAX_MESSAGE_BYTES = 64
 _DESCRIPTORS = 3
-# What torch imports only when first used: from disk that costs a child a second, where it still can.
+# What torch imports only when first used, and what snippets import: from disk that costs a child up to a second, and
+# where the interpreter lies below a closed home it cannot.
 _LAZY = """
-    torch._dynamo torch._dynamo.backends.debugging torch._dynamo.backends.registry torch._export
-    torch._functorch.aot_autograd torch._inductor.compiler_bisector torch.autograd.forward_ad
-    torch.autograd.functional torch.autograd.gradcheck torch.autograd.profiler torch.distributions torch.export
-    torch.export._trace torch.func torch.fx torch.nn.functional torch.fx.experimental.proxy_tensor
-    torch.nn.utils.parametrizations torch.optim torch.optim.lr_scheduler torch.profiler torch.sparse
-    torch.utils.checkpoint torch.utils.data asyncio collections.abc concurrent.futures contextlib copy csv dataclasses
-    datetime decimal enum fractions functools heapq io itertools json linecache logging math multiprocessing.queues
-    numpy operator pathlib pickle pprint queue random statistics string tempfile textwrap threading time timeit
-    traceback typing unittest uuid warnings zipfile
+    torch._decomp.decompositions_for_jvp torch._dynamo torch._dynamo.backends.debugging torch._dynamo.backends.registry
+    torch._dynamo.repro.after_dynamo torch._dynamo.testing torch._export torch._export.passes._node_metadata_hook
+    torch._export.passes.replace_autocast_with_hop_pass torch._export.passes.replace_set_grad_with_hop_pass
+    torch._functorch.aot_autograd torch._higher_order_ops.passes.inline_invoke_subgraph
+    torch._inductor.compiler_bisector torch._inductor.fx_passes.dedupe_symint_uses torch._inductor.sizevars
+    torch.ao.quantization torch.autograd.forward_ad torch.autograd.functional torch.autograd.gradcheck
+    torch.autograd.profiler torch.distributed torch.distributions torch.export torch.export._trace torch.func torch.fx
+    torch.fx.experimental.proxy_tensor torch.fx.experimental.validator torch.hub torch.multiprocessing torch.nested
+    torch.nn.attention.flex_attention torch.nn.functional torch.nn.utils.parametrizations torch.nn.utils.prune
+    torch.optim torch.optim.lr_scheduler torch.optim.swa_utils torch.profiler torch.sparse torch.utils.benchmark
+    torch.utils.checkpoint torch.utils.cpp_extension torch.utils.data torch.utils.flop_counter
+    torch.utils.serialization.config
+    abc argparse array ast asyncio base64 bisect bz2 calendar cmath code codecs collections.abc colorsys
+    concurrent.futures.process concurrent.futures.thread configparser contextlib copy copyreg cProfile csv ctypes
+    dataclasses datetime decimal difflib dis doctest email.message encodings.ascii encodings.idna encodings.latin_1
+    encodings.unicode_escape encodings.utf_16 encodings.utf_8_sig enum fnmatch fractions functools getopt getpass glob
+    graphlib gzip hashlib heapq hmac html http.client importlib.metadata importlib.resources io itertools json linecache
+    locale logging lzma math multiprocessing.managers multiprocessing.pool multiprocessing.popen_fork
+    multiprocessing.popen_spawn_posix multiprocessing.queues multiprocessing.shared_memory multiprocessing.synchronize
+    numbers numpy operator optparse pathlib pdb pickle platform pprint pstats queue random runpy sched secrets selectors
+    shelve shlex shutil socketserver sqlite3 statistics string struct tarfile tempfile textwrap threading time timeit
+    tokenize tomllib traceback tracemalloc types typing unittest.mock urllib.request uuid warnings weakref
+    xml.etree.ElementTree zipfile zlib zoneinfo
 """
 
 
@@ -70,7 +86,9 @@ def _warm_up() -> None:
     kernel.default_thread_stack(limits.THREAD_STACK_BYTES)
     torch.set_num_threads(1)
     for name in _LAZY.split():
-        importlib.import_module(name)
+        with contextlib.suppress(ImportError):  # another version of torch, or a Python built without sqlite3
+            importlib.import_module(name)
+    load_data_in_one_process()
     evaluate.warm_up()
     torch.set_num_threads(1)
     gc.collect()

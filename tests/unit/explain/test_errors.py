@@ -56,6 +56,15 @@ TEXTS = [
     ("expected m1 and m2 to have the same dtype, but got: double != float", "dtype_error"),
     ("grad can be implicitly created only for real scalar outputs but got torch.complex64", "complex_root"),
     ("can't start new thread", "process_refused"),
+    ("unable to open shared memory object </torch_8> in read-write mode: No such file or directory", "process_refused"),
+    ("It looks like there is no internet connection and the repo could not be found in the cache", "network_refused"),
+    ("Cannot resolve 127.0.0.1 to a (local) address", "network_refused"),
+    ("Parent directory /tmp does not exist.", "file_refused"),
+    ("[enforce fail at inline_container.cc:747] . open file failed with strerror: Permission denied", "file_refused"),
+    ("Ninja is required to load C++ extensions (pip install ninja to get it)", "compiler_refused"),
+    ("Torch not compiled with CUDA enabled", "no_gpu"),
+    ("PyTorch is not linked with support for mps devices", "no_gpu"),
+    ("Could not run 'aten::empty.memory_format' with arguments from the 'MPS' backend. This could be", "no_gpu"),
     ("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory: you tried", "memory_limit_plain"),
     ("something nobody has seen before", "exception"),
 ]
@@ -200,6 +209,12 @@ PYTHON = [
     ("gaierror", "[Errno -3] Temporary failure in name resolution", "", "network_refused"),
     ("BlockingIOError", "[Errno 11] Resource temporarily unavailable", "os.fork()", "process_refused"),
     ("PermissionError", "[Errno 1] Operation not permitted: 'ls'", "subprocess.run(['ls'])", "process_refused"),
+    ("FileNotFoundError", "[Errno 2] No such file or directory: 'data.csv'", "open('data.csv')", "file_missing"),
+    ("FileNotFoundError", "[Errno 2] No such file or directory: '/psm_1'", "SharedMemory(size=1)", "process_refused"),
+    ("DistNetworkError", "The server socket has failed to bind.", "dist.init_process_group()", "network_refused"),
+    ("InductorError", "PermissionError: [Errno 1] Operation not permitted", "f(x)", "compiler_refused"),
+    ("SyntaxError", "invalid syntax", "!pip install tqdm", "notebook_line"),
+    ("BdbQuit", "", "", "input_eof"),
     ("ValueError", "", "", "exception_plain"),
     ("ZeroDivisionError", "division by zero", "", "exception"),
 ]
@@ -209,6 +224,18 @@ PYTHON = [
 def test_python_errors(type_, message, text, code):
     trace = (TraceLine(1, "<module>", text),) if text else ()
     assert first(run(error=error(message, 1, type_, traceback=trace))).code == code
+
+
+def test_a_refusal_without_a_name_is_told_by_what_the_snippet_uses():
+    seen = error("[Errno 1] Operation not permitted", 2, "PermissionError", traceback=(TraceLine(2, "f", "p.start()"),))
+    found = first(run(code="from multiprocessing import Process as P\np.start()\n", error=seen))
+    assert (found.code, found.params["certainty"]) == ("process_refused", "likely")
+    assert first(run(code="p.start()\n", error=seen)).code == "exception"
+
+
+def test_where_there_are_no_paths_no_file_is_called_missing():
+    seen = error("[Errno 2] No such file or directory: 'x.txt'", 1, "FileNotFoundError")
+    assert first(run(error=seen, sandbox=("no_paths",))).code == "file_refused"
 
 
 def test_exit_is_no_error_of_the_snippet():
