@@ -26,6 +26,7 @@ from app.worker.trace import Trace
 from app.worker.walk import node_sequence_nr, walk
 
 _MOST_CUTS = 200
+_MOST_CUT_NODES = 2_000
 _MOST_RECORDED = 2_000
 _SUMMARY_SECONDS = 2.0
 _BYTES_AN_ELEMENT = 160  # a number as text, in values and in gradients, within a quarter of the result
@@ -156,10 +157,15 @@ class Capture:
         for seen in self._named_alive(named)[:_MOST_CUTS]:
             if not seen.requires_grad_now() or (seen.event is not None and seen.event.left):
                 found.append(self._cuts.behind(seen, number, nothing))
+        left = _MOST_CUT_NODES
         reached = self._assembler.ids.members_of_all(self._told_graphs)
         for (graph, _), (event, node) in list(self._assembler.recorded.items())[:_MOST_RECORDED]:
-            if not all(event.wanted):
-                found.append(self._cuts.under(event, node, graph, reached))
+            if left <= 0 or all(event.wanted):
+                continue
+            cut = self._cuts.under(event, node, graph, reached)
+            if cut is not None:
+                left -= len(cut.nodes)
+                found.append(cut)
         return [cut for cut in found if cut is not None]
 
     def _merged(self, cuts: list[Cut], live: Graph | None) -> list[Graph]:

@@ -171,3 +171,16 @@ def test_operations_without_any_gradient_show_when_there_is_nothing_else():
 def test_operations_without_any_gradient_are_left_out_beside_a_graph():
     run = see(X + "target = torch.ones(2) * 3\n(x * x).sum().backward()")
     assert run.cuts() == []
+
+
+def test_cuts_of_many_calls_are_bounded():
+    run = see("""
+w, lost = torch.ones(2, requires_grad=True), torch.ones(2, requires_grad=True)
+for i in range(20):
+    with torch.no_grad():
+        target = lost * 1
+        for j in range(300):
+            target = target + 1
+    (w * target).sum().backward()
+""")
+    assert 0 < sum(len(a.nodes) for a in run.finished.additions) < 3_000
