@@ -29,6 +29,7 @@ _current_task: Callable[[], int] = torch._C._current_graph_task_id
 _dispatch_mode: Callable[[Any], Any] = torch._C._get_dispatch_mode
 _TRACING = (torch._C._TorchDispatchModeKey.FAKE, torch._C._TorchDispatchModeKey.PROXY)
 _FULL_STATISTICS_NODES = 5_000
+_HISTOGRAM_NODES = 500  # a histogram doubles what one gradient costs
 _EDGE_PREVIEW = 16
 _ENGINE = Api(Kind.CALL, "torch.autograd", "autograd")
 _BYTES_PLAIN = 900  # of one node with its edges, as sent, when little is known of it
@@ -56,6 +57,7 @@ class Call:
         self.retained = False
         self.create_graph = False
         self.full = True
+        self.histograms = True
         self.error: str | None = None
 
 
@@ -146,6 +148,7 @@ class Engine:
         self._nodes_left -= kept
         self.truncated_nodes |= call.walk.total_nodes > kept
         call.full = call.walk.total_nodes <= _FULL_STATISTICS_NODES
+        call.histograms = call.walk.total_nodes <= _HISTOGRAM_NODES
 
     def _hook(self, call: Call) -> list[Any]:
         handles: list[Any] = []
@@ -208,7 +211,7 @@ class Engine:
             for index, gradient in enumerate(grad_inputs):
                 if gradient is not None and index < len(nexts) and nexts[index][0] is not None:
                     preview = _EDGE_PREVIEW if call.full else 0
-                    call.gradients[position, index] = summary_of(gradient, preview, False, call.full)
+                    call.gradients[position, index] = summary_of(gradient, preview, call.histograms, call.full)
 
     def _made_in_backward(self, node: Any, first: int, end: int) -> None:
         """With create_graph, a node's backward makes nodes: they stand where the node itself stands."""

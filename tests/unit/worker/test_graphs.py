@@ -197,6 +197,11 @@ t = threading.Thread(target=work); t.start(); t.join()
     assert (run.node("MulBackward0").line, run.graphs[0].line) == (6, 7)
 
 
+def test_edges_of_ordinary_graphs_carry_a_histogram_of_what_flowed():
+    run = see("w = torch.randn(30, requires_grad=True)\n(w * w).sum().backward()")
+    assert [sum(edge.gradient.histogram.counts) for edge in run.graphs[0].edges] == [30, 30, 30]
+
+
 def test_edges_of_large_graphs_carry_only_norm_and_range():
     run = see("x = torch.ones(2, requires_grad=True)\ny = x\nfor i in range(5001):\n    y = y + 1\ny.sum().backward()")
     gradient = run.graphs[0].edges[0].gradient
