@@ -28,7 +28,7 @@ class Settings(BaseSettings):
     )
     trusted_local: bool = Field(
         False,
-        description="DANGER: run snippets also where a required layer cannot be had, for your own code on Linux; loopback only",
+        description="DANGER: run your own code on a Linux without a required layer; loopback only",
     )
     namespaces: bool = Field(True, description="Use Linux namespaces around the worker where the kernel allows them")
 

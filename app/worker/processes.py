@@ -14,7 +14,7 @@ _TOLD = (
 
 
 def load_data_in_one_process() -> None:
-    """From now on a DataLoader with workers does their work itself, and says so. The order of the samples is the same."""
+    """From now on a DataLoader with workers does their work itself, and says so. Samples keep their order."""
     original = DataLoader._get_iterator
 
     def _get_iterator(loader: Any) -> Any:
