@@ -124,9 +124,6 @@ class Cuts:
         events = ancestry([made_by])
         if any(_frozen(s) for s in inputs(events, wanted=False)):
             return "frozen", next((_froze(s) for e in events for s in e.ins if _froze(s)), None)
-        told = ids.known(("event", made_by.number))
-        if told is not None and told not in ids.members(graph):
-            return None
         found = [ids.known(("leaf", leaf.serial)) for leaf in leaves(inputs(events, wanted=True))]
         lost = any(leaf not in reached and leaf not in ids.members(graph) for leaf in found)
         return ("none_required", seen.made_line()) if lost else None
