@@ -69,6 +69,7 @@ function extensions(events, t, nonce) {
     cm.history(),
     cm.lineNumbers(),
     lineMarks(t),
+    cm.EditorView.lineWrapping, // the column is narrow: better two rows than words out of sight
     cm.highlightSpecialChars(),
     cm.highlightActiveLine(),
     cm.highlightActiveLineGutter(),

@@ -6,6 +6,8 @@ const MARGIN = 28;
 const CONTROLS = 62;
 const READABLE = 0.7;
 const COMFORTABLE = 0.85;
+/** What nearly fits is better seen small and almost whole than large and cut. */
+const NEARLY = 0.5;
 const LARGEST_FIT = 1.15;
 
 /**
@@ -62,7 +64,7 @@ export async function createViewport(picture, loss, scaled) {
     viewport.moved = false;
     if (fitting() >= READABLE) return centred(fitting());
     const across = (room().width - 2 * MARGIN) / size.width;
-    const k = across >= READABLE ? Math.min(1, across) : COMFORTABLE;
+    const k = fitting() >= NEARLY ? READABLE : across >= READABLE ? Math.min(1, across) : COMFORTABLE;
     place(MARGIN, MARGIN - k * size.y, k);
     const element = loss();
     if (!element) return undefined;
