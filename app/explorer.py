@@ -15,15 +15,12 @@ import anyio
 import anyio.to_thread
 import msgspec
 
-from app.errors import AppError, CodeNotText, CodeTooLong, NotKept, PictureError, SandboxUnavailable
+from app.errors import AppError, CodeNotText, CodeTooLong, NoGraph, NotKept, SandboxUnavailable
 from app.explain import explain
 from app.folding import Folding
 from app.picture import Painter, View, dot_source
 from app.protocol import Request, SandboxStatus
-from app.run import (
-    Picture,
-    Run,
-)
+from app.run import Picture, Run
 from app.sandbox import Runner, RunnerEvent
 from app.settings import Settings
 from app.store import RunStore
@@ -33,12 +30,6 @@ log = logging.getLogger("app.explorer")
 BOOT_SECONDS: Final = 10.0
 _CLOSE_SECONDS: Final = 5.0
 _MANY_NODES: Final = 2_000
-
-
-class NoGraph(PictureError):
-    """The run has no such graph, or none at all."""
-
-    code = "no_graph"
 
 
 class Explorer:
